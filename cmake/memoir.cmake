@@ -1,0 +1,34 @@
+# The house's rules for targets: one library a folder, warnings are errors, sanitizers by preset.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+set(MEMOIR_SANITIZE "" CACHE STRING "empty, 'address,undefined' or 'thread'")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
+if(MEMOIR_SANITIZE)
+  add_compile_options(-fsanitize=${MEMOIR_SANITIZE} -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${MEMOIR_SANITIZE})
+  add_compile_definitions(MEMOIR_SYSTEM_MALLOC)
+endif()
+include_directories(${CMAKE_SOURCE_DIR})
+
+# memoir_library(name SOURCES a.cc ... [DEPENDS base ...] [LINKS libs ...])
+#   name's sources may include the headers of the folders in DEPENDS (tests/tidy checks it) and nothing else.
+function(memoir_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINKS" ${ARGN})
+  add_library(memoir_${name} STATIC ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPENDS PREPEND memoir_)
+  target_link_libraries(memoir_${name} PUBLIC ${ARG_DEPENDS} ${ARG_LINKS})
+  if(NOT MEMOIR_SANITIZE)
+    target_precompile_headers(memoir_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+  endif()
+endfunction()

@@ -1,0 +1,88 @@
+// The request parser: bytes of a connection in, batches of requests out.
+//
+// A connection reads into buffer() and calls received(); parse() then splits off every complete request,
+// multibulk or inline, as Redis does (empty lines and "*0" are skipped). Words of a request are views into the
+// query buffer or into a SharedBytes of their own: a bulk argument of kLargeBulkBytes or more is received
+// straight into its final allocation, so that a value can be kept without a copy. All views live until
+// next_batch().
+//
+// Errors are Redis's protocol errors, text as on the wire ("ERR Protocol error: invalid multibulk length");
+// after one the connection is to be closed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "src/base/bytes.h"
+#include "src/base/result.h"
+
+namespace memoir {
+
+struct Word {
+  ByteView text;
+  SharedBytes owner;  // null unless the word has an allocation of its own
+};
+
+struct Request {
+  std::uint32_t first_word;
+  std::uint32_t word_count;
+  // The request's bytes as received, canonical RESP; empty for an inline request or one with owned words.
+  ByteView raw;
+};
+
+struct RequestLimits {
+  std::size_t bulk_bytes_max = 512UL << 20;      // proto-max-bulk-len
+  std::size_t multibulk_max = 1UL << 20;         // words in a request (of an authenticated client)
+  std::size_t query_buffer_max = 1UL << 30;      // client-query-buffer-limit
+  bool authenticated = true;  // without: at most 10 words and 16384 bytes a word, as in Redis
+};
+
+class RequestParser {
+ public:
+  static constexpr std::size_t kLargeBulkBytes = 32 * 1024;
+  static constexpr std::size_t kInlineBytesMax = 64 * 1024;
+  static constexpr std::size_t kReadBytes = 16 * 1024;
+
+  RequestParser();
+  ~RequestParser();
+  RequestParser(const RequestParser&) = delete;
+  RequestParser& operator=(const RequestParser&) = delete;
+
+  // Where the next bytes are to be received: the query buffer's free tail or the rest of a large argument.
+  struct Space {
+    char* data;
+    std::size_t size;
+  };
+  Space space();
+  void received(std::size_t bytes);
+
+  // Splits off all complete requests received so far, at most `requests_max`. A protocol error is
+  // returned once all requests before it have been delivered in an earlier batch or this one: the batch is valid
+  // either way and is to be run before the error is answered.
+  Status parse(const RequestLimits& limits, std::size_t requests_max = SIZE_MAX);
+
+  std::span<const Request> requests() const;
+  std::span<const Word> words(const Request& request) const;
+  // Frees the batch's requests and words; bytes of incomplete requests stay. If parse() stopped at
+  // requests_max, parse() again for the rest.
+  void next_batch();
+
+  // Whether unparsed bytes are waiting (an incomplete request or one beyond requests_max).
+  bool has_pending() const;
+  std::size_t query_buffer_bytes() const;       // unparsed bytes, CLIENT LIST's qbuf
+  std::size_t query_buffer_free_bytes() const;  // qbuf-free
+  std::size_t memory_usage() const;
+  // Gives memory back when the connection is idle.
+  void shrink();
+};
+
+// Splits a line as Redis splits inline requests and configuration lines (sdssplitargs): blanks separate,
+// "..." with \n \r \t \b \a \xHH escapes, '...' with \'. False on unbalanced quotes.
+bool split_line(ByteView line, std::vector<Bytes>& words);
+
+// Appends `words` as a RESP array of bulk strings.
+void append_request(Bytes& out, std::span<const ByteView> words);
+
+}  // namespace memoir
