@@ -106,6 +106,26 @@ inline void raw_release(void* block) { mi_free(block); }
 inline std::size_t raw_usable(const void* block) { return mi_usable_size(block); }
 #endif
 
+// The usable size of the block just allocated for `size`. The allocator rounds a small size up to
+// one of its classes, always the same, so it is asked once per size and remembered.
+#ifdef MEMOIR_SYSTEM_MALLOC
+inline std::size_t usable_for(std::size_t, const void* block) { return raw_usable(block); }
+#else
+constexpr std::size_t kSmallBytesMax = 1024;
+constinit std::array<std::atomic<std::uint16_t>, kSmallBytesMax / 8 + 1> usable_by_size;
+
+inline std::size_t usable_for(std::size_t size, const void* block) {
+  if (size > kSmallBytesMax) return raw_usable(block);
+  std::atomic<std::uint16_t>& known = usable_by_size[(size + 7) / 8];
+  std::size_t usable = known.load(std::memory_order_relaxed);
+  if (__builtin_expect(usable == 0, 0)) {
+    usable = raw_usable(block);
+    known.store(static_cast<std::uint16_t>(usable), std::memory_order_relaxed);
+  }
+  return usable;
+}
+#endif
+
 [[noreturn, gnu::cold]] void out_of_memory(std::size_t size) {
   std::fprintf(stderr, "Out of memory allocating %zu bytes!\n", size);
   std::fflush(stderr);
@@ -132,7 +152,10 @@ inline void release_counted(void* block) {
 
 void* allocate(std::size_t size) {
   if (size == 0) size = 1;
-  return counted_or_end(raw_allocate(size), size);
+  void* block = raw_allocate(size);
+  if (__builtin_expect(block == nullptr, 0)) out_of_memory(size);
+  count(static_cast<std::int64_t>(usable_for(size, block)));
+  return block;
 }
 
 void* allocate_lines(std::size_t size) {
