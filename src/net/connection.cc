@@ -38,7 +38,12 @@ Connection::~Connection() {
 }
 
 void Connection::watch() {
-  const int wanted = UV_DISCONNECT | (want_read_ ? UV_READABLE : 0) | (want_write_ ? UV_WRITABLE : 0);
+  const int wanted = (want_disconnect_ ? UV_DISCONNECT : 0) | (want_read_ ? UV_READABLE : 0) |
+                     (want_write_ ? UV_WRITABLE : 0);
+  if (wanted == 0) {
+    uv_poll_stop(&handle_->poll);
+    return;
+  }
   uv_poll_start(&handle_->poll, wanted, [](uv_poll_t* poll, int status, int ready) {
     auto* handle = static_cast<Handle*>(poll->data);
     // A broken socket shows itself to whoever reads it.
@@ -47,7 +52,7 @@ void Connection::watch() {
     if (!handle->owner) return;
     if (handle->owner->want_read_) {
       if (ready & (UV_READABLE | UV_DISCONNECT)) handle->owner->events_.on_readable();
-    } else if (ready & UV_DISCONNECT) {
+    } else if (handle->owner->want_disconnect_ && (ready & UV_DISCONNECT)) {
       handle->owner->events_.on_disconnect();
     }
   });
@@ -109,8 +114,14 @@ Connection::Io Connection::send(OutputBuffer& out, std::uint64_t limit) {
 }
 
 void Connection::set_reading(bool on) {
-  if (on == want_read_) return;
+  if (on == want_read_ || !want_disconnect_) return;
   want_read_ = on;
+  watch();
+}
+
+void Connection::stop_reading() {
+  if (!want_disconnect_) return;
+  want_read_ = want_disconnect_ = false;
   watch();
 }
 

@@ -20,7 +20,7 @@ class ConnectionEvents {
   virtual void on_readable() = 0;
   // A send that could not finish may go on.
   virtual void on_writable() = 0;
-  // The other end is gone, and readable() is not asked for. The connection may be destroyed in any
+  // The other end is gone, and on_readable() is not asked for. The connection may be destroyed in any
   // of these calls.
   virtual void on_disconnect() = 0;
 
@@ -56,7 +56,8 @@ class Connection {
 
   // Whether on_readable() is wanted. Without, only on_disconnect() comes.
   void set_reading(bool on);
-  bool reading() const { return want_read_; }
+  // Neither is wanted any more; for good.
+  void stop_reading();
 
   const char* error_text() const;
   int fd() const { return socket_.fd(); }
@@ -73,6 +74,7 @@ class Connection {
   int error_{0};
   bool want_read_{true};
   bool want_write_{false};
+  bool want_disconnect_{true};
 };
 
 }  // namespace memoir
