@@ -133,11 +133,11 @@ Status replay_timeline(FileSystem& files, Timeline timeline, const RecoveryOptio
     if (Status status = cut_torn_tail(files, reader, journal); !status) return status;
     if (reader.torn()->offset == 0) {
       // The last segment was blank and is gone; the one before it is the last now.
-      if (segment == 0) return ok;
+      if (reader.previous_offset() == 0) return ok;
       --segment;
-      const auto bytes = file_bytes(files, reader.timeline().segments[segment].path);
-      if (!bytes) return bytes.peek_error().clone();
-      offset = *bytes;
+      offset = reader.previous_offset();
+      Status cut = cut_timeline(files, reader.timeline(), segment, offset, "");
+      if (!cut) return cut;
     }
   }
   const SegmentFile& last = reader.timeline().segments[segment];

@@ -24,6 +24,7 @@ Result<bool> TimelineReader::next(FrameView& frame) {
   while (!ended_ && index_ < timeline_.segments.size()) {
     if (lsn_ == limit()) {
       ++index_;
+      previous_offset_ = offset();
       reader_.reset();
     }
     if (!reader_) {

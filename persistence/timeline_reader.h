@@ -43,8 +43,8 @@ class TimelineReader {
   // The segment being read and the offset behind its last frame.
   std::size_t segment() const { return index_; }
   std::uint64_t offset() const { return reader_ ? reader_->offset() : 0; }
-  const SegmentHeader& header() const { return reader_->header(); }
-  bool has_segment() const { return reader_ != nullptr; }
+  // The offset behind the last frame of the segment before, if reading came through it.
+  std::uint64_t previous_offset() const { return previous_offset_; }
 
   // After the end: the torn tail, if there is one.
   const std::optional<Place>& torn() const { return torn_; }
@@ -64,6 +64,7 @@ class TimelineReader {
   std::size_t buffer_bytes_;
   std::size_t index_ = 0;
   Lsn lsn_ = 0;
+  std::uint64_t previous_offset_ = 0;
   std::unique_ptr<SegmentReader> reader_;
   bool ended_ = false;
   std::optional<Place> torn_;
