@@ -213,8 +213,8 @@ TEST_CASE("find() steps over values", "[listpack]") {
 
 TEST_CASE("unsound bytes are refused", "[listpack]") {
   Listpack lp;
-  for (const char* v : {"a", "123456", "some text that is longer than sixty-four bytes, so that its "
-                                       "head has two bytes", "-5", "70000000000"}) {
+  for (const char* v : {"a", "123456", "some text that is longer than sixty-four bytes, so that "
+                                       "its head has two bytes", "-5", "70000000000"}) {
     lp.append(ByteView(v));
   }
   const Bytes sound(lp.bytes());
