@@ -23,8 +23,9 @@ enum class TimeoutReply : std::uint8_t { kNullArray, kNull, kInteger };
 
 class Context {
  public:
-  Context(Dispatcher& dispatcher, Session& session, RunEnvironment& env)
-      : dispatcher_(dispatcher), session_(session), env_(env), db_(env, session.identity.db) {}
+  Context(Dispatcher& dispatcher, Session& session, RunEnvironment& env, Effects& effects)
+      : dispatcher_(dispatcher), session_(session), env_(env), db_(env, session.identity.db),
+        effects_(effects) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -81,10 +82,10 @@ class Context {
   Database db_;
   const CommandSpec* spec_{nullptr};
   std::span<const Word> words_;
-  Effects effects_;
+  Effects& effects_;
   Parking parking_;
+  Lsn lsn_{0};  // what the reply depends on beyond the stripes read (EXEC)
   bool in_transaction_{false};
-  bool may_block_{true};
 };
 
 // Writes what `on_timeout` stands for.

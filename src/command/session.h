@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "persistence/journal.h"
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/bytes.h"
@@ -25,7 +26,7 @@ struct StoredRequest {
   static StoredRequest copy_of(std::span<const Word> words, const CommandSpec* spec);
 };
 
-// Set by a change of a watched key, from any thread; read by EXEC.
+// Set by a change of a watched key, from any thread; read by EXEC. Shared by all watches of a session.
 struct WatchState {
   std::atomic<bool> dirty{false};
 };
@@ -41,8 +42,6 @@ struct Transaction {
   bool broken = false;  // a queued command was refused: EXEC answers EXECABORT
   std::vector<StoredRequest> queue;
 };
-
-class JournalSession;  // persistence: how records name their session
 
 // What makes a request run in a client's name.
 struct Identity {
@@ -64,9 +63,9 @@ class Session {
   Transaction transaction;
   std::vector<WatchedKey> watched;
   std::shared_ptr<WatchState> watch_state;  // null unless something is watched
-  std::shared_ptr<JournalSession> journal_session;
+  Journal::Session journal_session;  // opened with the first record; reset() when user or name change
 
-  // "name=..., addr=..." for the journal's audit trail; filled when the first record is written.
+  // For the journal's audit trail, asked for when the first record is written.
   virtual Bytes user() const { return "default"; }
   virtual Bytes address() const { return {}; }
   virtual Bytes client_name() const { return {}; }
