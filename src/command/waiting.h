@@ -1,0 +1,56 @@
+// Waiting: requests parked on keys (BLPOP and its kin).
+//
+// A parked request stands in the queue of each of its keys, in the stripe of the key. A command that gives a
+// key a value serves the queues at its end, on its own thread, first come, first served: the parked request
+// runs again as if it arrived now, and its reply is handed to the client's worker. So a waiting client gets the
+// element before any later command can see it, as in Redis.
+//
+// Time-out, CLIENT UNBLOCK and a closed connection withdraw it; whoever moves the state from kWaiting wins.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "src/command/context.h"
+
+namespace memoir {
+
+struct Parked {
+  enum State : std::uint8_t { kWaiting, kRunning, kOver };
+
+  StoredRequest request;
+  Identity identity;  // as of the time of parking
+  std::shared_ptr<JournalSession> journal_session;
+  std::vector<KeyRef> keys;
+  TypeId type;
+  std::int64_t deadline_ms = 0;  // 0: none
+  TimeoutReply on_timeout;
+  std::atomic<State> state{kWaiting};
+  // Set by the server before the request is parked: where the reply goes. Opaque here.
+  unsigned worker = 0;
+};
+
+// The queues of one stripe.
+class WaitQueues final : public StripeAttachment {
+ public:
+  using Queue = std::deque<std::shared_ptr<Parked>>;
+  using Key = std::pair<unsigned, Bytes>;  // physical database, key
+
+  void add(const Key& key, std::shared_ptr<Parked> parked) {
+    queues_[key].push_back(std::move(parked));
+  }
+  void remove(const Key& key, const Parked* parked);
+  // The queue of a key, or nullptr.
+  Queue* find(const Key& key);
+  bool empty() const { return queues_.empty(); }
+  std::size_t size() const { return queues_.size(); }
+
+ private:
+  std::map<Key, Queue> queues_;
+};
+
+}  // namespace memoir
