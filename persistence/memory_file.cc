@@ -50,8 +50,9 @@ class MemoryFile final : public File {
   Status sync() override {
     std::lock_guard lock(files_->mutex_);
     if (auto error = files_->fault(MemoryFileSystem::Operation::kSync)) {
-      // As Linux does: the pages count as clean from now on, whether or not they reached the disk.
-      // What did stays open until the next power cut, so the changes are kept as unsynced.
+      // The worst that Linux does: the pages count as clean from now on and never reach the disk,
+      // although reads still see them and a later sync() succeeds.
+      node_->changes.clear();
       return std::move(*error);
     }
     for (const auto& change : node_->changes) MemoryFileSystem::apply(node_->durable, change);

@@ -13,6 +13,7 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/bytes.h"
+#include "src/command/command_table.h"
 #include "src/command/spec.h"
 
 namespace memoir {
@@ -20,10 +21,10 @@ namespace memoir {
 // A request kept beyond its batch: its words copied (owned buffers shared).
 struct StoredRequest {
   std::vector<Word> words;
-  Bytes bytes;  // what the words without an owner point into
-  const CommandSpec* spec = nullptr;
+  std::unique_ptr<char[]> bytes;  // what the words without an owner point into
+  const CommandTable::Row* row = nullptr;
 
-  static StoredRequest copy_of(std::span<const Word> words, const CommandSpec* spec);
+  static StoredRequest copy_of(std::span<const Word> words, const CommandTable::Row* row);
 };
 
 // Set by a change of a watched key, from any thread; read by EXEC. Shared by all watches of a session.
@@ -63,7 +64,9 @@ class Session {
   Transaction transaction;
   std::vector<WatchedKey> watched;
   std::shared_ptr<WatchState> watch_state;  // null unless something is watched
-  Journal::Session journal_session;  // opened with the first record; reset() when user or name change
+  Journal::Session journal_session;  // opened with the first record; reset when user or name change
+  // The client's number in the journal, for a parked request that runs on another worker.
+  std::uint32_t proxied_journal_session = 0;
 
   // For the journal's audit trail, asked for when the first record is written.
   virtual Bytes user() const { return "default"; }

@@ -196,6 +196,7 @@ void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner
   Shard& where = shard(hash);
   const EntryTable::Place place = where.keys.find(key, hash);
   Entry* old = place ? static_cast<Entry*>(place.item().pointer) : nullptr;
+  if (old && expire_if_due(old, hash) && env_->expiry == ExpiryMode::kDelete) old = nullptr;
   before_change(key, hash, old);
 
   const bool short_value = value.size() <= Entry::kInlineBytesMax;
