@@ -71,7 +71,7 @@ struct Config {
   Bytes requirepass;
   std::int64_t io_threads = default_io_threads();
   std::int64_t socket_mark_id = 0;
-  bool tcp_nodelay_replicas = true;  // not repl-disable-tcp-nodelay
+  bool repl_disable_tcp_nodelay = false;
   std::array<OutputBufferLimit, 3> client_output_buffer_limits{  // by ClientClass
       {{}, {256UL << 20, 64UL << 20, 60}, {32UL << 20, 8UL << 20, 60}}};
   std::int64_t client_query_buffer_limit = 1LL << 30;
@@ -113,7 +113,7 @@ struct Config {
   std::int64_t hz = 10;
   bool dynamic_hz = true;
   std::int64_t active_expire_effort = 1;
-  std::uint32_t notify_keyspace_events = 0;  // EventClass bits, kEventKeyspace and kEventKeyevent (config_text.h)
+  std::uint32_t notify_keyspace_events = 0;  // EventClass bits, with kEventKeyspace and kEventKeyevent
 
   // --- encodings ---
   std::int64_t hash_max_listpack_entries = 512;

@@ -23,6 +23,7 @@ enum ConfigTrait : std::uint32_t {
   kNoEffect = 1U << 5,   // accepted for Redis's sake; said once in the log at start
   kDenyLoading = 1U << 6,  // not while loading
   kMachineDefault = 1U << 7,  // the default depends on the machine
+  kAccumulates = 1U << 8,  // several lines of a file add up (save)
 };
 
 enum class ConfigKind : std::uint8_t { kBool, kInteger, kMemory, kOctal, kEnum, kString, kSpecial };
@@ -32,6 +33,9 @@ struct ConfigRow;
 using ConfigSetter = Status (*)(const ConfigRow&, Config&, std::span<const Bytes> words);
 // The field's value as CONFIG GET shows it.
 using ConfigGetter = Bytes (*)(const ConfigRow&, const Config&);
+
+// A condition on a string; what is wrong with it, or nullptr.
+using ConfigCheck = const char* (*)(ByteView text);
 
 // A directive's enum: its names and values.
 struct ConfigChoice {
@@ -44,20 +48,28 @@ struct ConfigRow {
   const char* alias = nullptr;  // a second name, reported by CONFIG GET too
   ConfigKind kind = ConfigKind::kSpecial;
   std::uint32_t traits = 0;
-  const char* section = "";  // heading in conf/memoir.conf
   const char* unit = "";     // "bytes", "seconds", ...; empty if the value has none
   const char* summary = "";
   ConfigGetter get = nullptr;
   ConfigSetter set = nullptr;
+  bool percent = false;  // kMemory: "n%" is let pass, and kept as -n
   std::int64_t min = 0;  // kInteger, kMemory, kOctal
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   std::span<const ConfigChoice> choices = {};  // kEnum
+  ConfigCheck check = nullptr;                 // a further condition on strings
   const char* initial = "";  // kNoEffect: the default's text
 
   constexpr bool has(ConfigTrait trait) const { return (traits & trait) != 0; }
 };
 
-// All rows, by section.
+// A heading of conf/memoir.conf and the directives under it.
+struct ConfigSection {
+  const char* title;
+  std::span<const ConfigRow> rows;
+};
+
+std::span<const ConfigSection> config_sections();
+// All rows, section by section.
 std::span<const ConfigRow* const> config_rows();
 // The row of a directive by name or alias, in any case; nullptr if there is none.
 const ConfigRow* find_config_row(ByteView name);
