@@ -1,5 +1,6 @@
-// Commands that wait for an element: each does at once what it can, and parks the request otherwise. A
-// parked request runs again from the start, so there is one way through each handler.
+// Commands that wait for an element: each does at once what it can, and parks the request
+// otherwise. A parked request runs again from the start, so there is one way through each
+// handler.
 //
 // The journal gets what happened: LPOP for BLPOP, LMOVE for BLMOVE and so on.
 #include <vector>
@@ -47,8 +48,8 @@ Status brpop(Context& ctx, Args args, ReplyWriter& reply) {
   return blocking_pop(ctx, args, reply, ListEnd::kTail);
 }
 
-// Parks for BLMOVE and BRPOPLPUSH. Where waiting is not possible Redis answers a null, at the end of the
-// time a null array.
+// Parks for BLMOVE and BRPOPLPUSH. Where waiting is not possible Redis answers a null, at the end
+// of the time a null array.
 Status wait_for_source(Context& ctx, ByteView source, std::int64_t timeout_ms,
                        ReplyWriter& reply) {
   if (ctx.in_transaction() || !ctx.session().identity.may_block) {

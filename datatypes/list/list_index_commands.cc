@@ -206,7 +206,8 @@ struct LposOptions {
   }
 };
 
-// Calls found(index) for the matches that the options ask for; stops after `count` of them, unless 0.
+// Calls found(index) for the matches that the options ask for; stops after `count` of them,
+// unless 0.
 template <class F>
 void find_positions(const List& list, ByteView value, const LposOptions& options, F&& found) {
   const std::size_t size = list.size();

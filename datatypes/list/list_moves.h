@@ -1,6 +1,7 @@
 // What the commands on a list's ends have in common, with their blocking forms.
 //
-// Each function does the whole change: value, reply, events. What is journaled is left to the caller.
+// Each function does the whole change: value, reply, events. What is journaled is left to the
+// caller.
 #pragma once
 
 #include <optional>
@@ -47,8 +48,8 @@ struct MultiPop {
 
   static MultiPop parse(Args& args);
 };
-// Pops from the first list there is, replies key and elements and adds the effect. False, with nothing
-// done, if there is none.
+// Pops from the first list there is, replies key and elements and adds the effect. False, with
+// nothing done, if there is none.
 Result<bool> pop_from_first(Context& ctx, const MultiPop& pop, ReplyWriter& reply);
 
 }  // namespace memoir
