@@ -99,7 +99,14 @@ inline std::size_t raw_usable(const void* block) {
 #else
 inline void* raw_allocate(std::size_t size) { return mi_malloc(size); }
 inline void* raw_reallocate(void* block, std::size_t size) { return mi_realloc(block, size); }
+// A plain block of whole lines nearly always begins at a line, while the aligned allocation of it
+// may take the next size class (5120 bytes for 4096).
 inline void* raw_aligned(std::size_t size, std::size_t alignment) {
+  if (size % alignment == 0) {
+    void* block = mi_malloc(size);
+    if (reinterpret_cast<std::uintptr_t>(block) % alignment == 0) return block;
+    mi_free(block);
+  }
   return mi_malloc_aligned(size, alignment);
 }
 inline void raw_release(void* block) { mi_free(block); }

@@ -23,8 +23,9 @@ enum class TimeoutReply : std::uint8_t { kNullArray, kNull, kInteger };
 
 class Context {
  public:
-  Context(Dispatcher& dispatcher, Session& session, RunEnvironment& env)
-      : dispatcher_(dispatcher), session_(session), env_(env), db_(env, session.identity.db) {}
+  Context(Dispatcher& dispatcher, Session& session, RunEnvironment& env, Effects& effects)
+      : dispatcher_(dispatcher), session_(session), env_(env), db_(env, session.identity.db),
+        effects_(effects), first_db_(session.identity.db) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -41,7 +42,8 @@ class Context {
   Dispatcher& dispatcher() { return dispatcher_; }
   RunEnvironment& environment() { return env_; }
   LockedStripes& stripes() { return *env_.stripes; }
-  const CommandSpec& command() const { return *spec_; }
+  const CommandTable::Row& row() const { return *row_; }
+  const CommandSpec& command() const { return *row_->spec; }
   // The whole request, the command's name (as sent) included.
   std::span<const Word> words() const { return words_; }
   Effects& effects() { return effects_; }
@@ -79,12 +81,13 @@ class Context {
   Session& session_;
   RunEnvironment& env_;
   Database db_;
-  const CommandSpec* spec_{nullptr};
+  const CommandTable::Row* row_{nullptr};
   std::span<const Word> words_;
-  Effects effects_;
+  Effects& effects_;
+  unsigned first_db_;  // the session's database when the run began: the record's
   Parking parking_;
+  Lsn lsn_{0};  // what the reply depends on beyond the stripes read (EXEC)
   bool in_transaction_{false};
-  bool may_block_{true};
 };
 
 // Writes what `on_timeout` stands for.

@@ -2,9 +2,10 @@
 //
 // One a worker; it owns that worker's scratch memory and chance, and shares keyspace, command table and
 // journal with the others. A run: look up the row, pass the gates, lock the stripes of the keys, run the
-// handler, reserve the record while still locked, unlock, then notify, wake and free.
+// handler, append the record while still locked, unlock, then notify, serve who waits, free.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -17,20 +18,17 @@
 #include "src/base/clock.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
+#include "src/command/eviction.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
 namespace memoir {
 
-enum class EvictionPolicy : std::uint8_t {
-  kNoEviction, kAllKeysLru, kAllKeysLfu, kAllKeysRandom, kVolatileLru, kVolatileLfu, kVolatileRandom, kVolatileTtl,
-};
-
 // What of the configuration concerns running commands. Each worker sets its own copy when the
 // configuration changes.
 struct DispatchSettings {
-  std::uint32_t events_wanted = 0;
-  std::uint64_t maxmemory = 0;  // bytes; 0: no limit
+  std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
+  std::uint64_t maxmemory = 0;      // bytes; 0: no limit
   EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
   unsigned maxmemory_samples = 5;
   unsigned lfu_log_factor = 10;
@@ -43,22 +41,34 @@ struct DispatchSettings {
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
+  std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
+  bool monitored = false;        // DispatchHost::monitor() is told of every run
 };
 
-// What the server does for the dispatcher. Called on the dispatcher's thread.
+// What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
 class DispatchHost {
  public:
   virtual ~DispatchHost() = default;
-  // The server's gates before a command runs: login, loading, subscriber mode, pauses. Not ok: the error is the reply.
-  virtual Status admit(Context& ctx, const CommandSpec& spec) = 0;
-  // A keyspace notification that notify-keyspace-events asks for.
-  virtual void notify(const KeyEvent& event) = 0;
+  // The server's gates before a command runs: login, loading, subscriber mode, pauses. Not ok: the
+  // error is the reply.
+  virtual Status admit(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) = 0;
+  // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
+  virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
+  // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
+  virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
-  virtual void deliver(std::shared_ptr<Parked> parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
   // Frees values in the background.
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
-  // Before a parked request is queued: name its worker and start its timer.
-  virtual void parked(Session& session, std::shared_ptr<Parked> parked) = 0;
+  // Counts, for INFO errorstats. `error` is a whole error text.
+  virtual void failed(ByteView error) { (void)error; }
+  virtual void slow(Session& session, std::span<const Word> words, std::int64_t us) {
+    (void)session, (void)words, (void)us;
+  }
+  virtual void monitor(Session& session, std::span<const Word> words) {
+    (void)session, (void)words;
+  }
 };
 
 struct RunOutcome {
@@ -66,41 +76,51 @@ struct RunOutcome {
   bool parked = false;  // no reply yet: it comes by DispatchHost::deliver()
 };
 
-// Counters per command row, for INFO commandstats; a worker's own.
+// Counters of one command row, for INFO commandstats; a worker's own, read by others.
 struct CommandStats {
   std::atomic<std::uint64_t> calls{0};
-  std::atomic<std::uint64_t> microseconds{0};
+  std::atomic<std::uint64_t> cycles{0};  // src/base/cycles.h
   std::atomic<std::uint64_t> rejected{0};
   std::atomic<std::uint64_t> failed{0};
 };
+
+// Appends a request's words as a RESP array.
+void append_words(Bytes& out, std::span<const Word> words);
 
 class Dispatcher {
  public:
   Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
              DispatchHost& host, std::uint64_t seed);
-  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
 
   DispatchSettings settings;
 
-  // Looks up and hashes the keys of a parsed batch and brings their buckets and entries into the cache.
-  void prefetch(const RequestParser& batch);
+  // Tells that the requests of `batch` run next, in order: rows and hashes are looked up ahead, and the
+  // buckets and entries brought into the cache, window by window. `batch` stays until they have run or
+  // forget_batch().
+  void prefetch(const Session& session, const RequestParser& batch);
+  void forget_batch();
 
-  // Runs one request of a session and writes its reply (none if parked). `raw`: its bytes if canonical, else empty.
+  // Runs one request of a session and writes its reply (none if parked). `raw`: the request's bytes where they
+  // are canonical, else empty.
   RunOutcome run(Session& session, std::span<const Word> words, ByteView raw, ReplyWriter& reply);
 
-  // Applies a record's command: no gates, no expiry by the clock, nothing journaled.
-  Status replay(Session& session, std::span<const Word> words, std::int64_t time_ms);
+  // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
+  Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 
-  // Withdraws a parked request. True if it was still waiting: the caller answers it. False: its reply is on its way.
+  // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is on its way.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes index, index + step, ...; stops after `budget_us`. Called
-  // some times a second. Returns whether more is waiting.
-  bool expire_some(unsigned first, unsigned step, std::int64_t budget_us);
+  // Removes keys whose time has come in stripes first, first + step, ...; ends after about `budget_us`.
+  // Called some times a second. Returns how many were removed.
+  std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
+  // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be evicted.
+  bool evict_some(std::int64_t budget_us);
 
-  // What handlers of the transaction commands use.
-  RunOutcome exec(Context& ctx, ReplyWriter& reply);
-  void watch(Session& session, Context& ctx, std::span<const Word> keys);
+  // --- for the handlers of the transaction commands ---------------------------------------------------
+  Status exec(Context& ctx, ReplyWriter& reply);
+  void watch(Context& ctx, std::span<const Word> keys);
   void unwatch(Session& session);
   void discard(Session& session);
 
@@ -109,10 +129,70 @@ class Dispatcher {
   Journal& journal() { return journal_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
+  const KeyspaceStats& stats() const { return stats_; }
   KeyspaceStats& stats() { return stats_; }
-  std::span<CommandStats> command_stats() { return command_stats_; }
+  // By CommandTable::Row::index.
+  std::span<CommandStats> command_stats() { return {command_stats_.get(), commands_.size()}; }
 
  private:
+  // A request of the batch, looked up ahead.
+  struct Prepared {
+    const Word* words;
+    const CommandTable::Row* row;
+    std::uint32_t first_hash;
+    std::uint32_t hash_count;
+  };
+  static constexpr std::size_t kWindow = 32;
+
+  void prepare_window();
+  void prefetch_keys(bool items);
+  Prepared take_prepared(std::span<const Word> words);
+  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
+                        std::vector<HashedKey>& hashes);
+
+  Status refuse(Session& session, const CommandTable::Row& row, std::span<const Word> words);
+  Status check_memory(Session& session, const CommandSpec& spec);
+  static bool any_queued(const Session& session, bool (*test)(const CommandSpec&));
+  RunOutcome reject(Session& session, const CommandTable::Row* row, const Error& error,
+                    ReplyWriter& reply);
+
+  RunEnvironment environment(const Session& session) const;
+  RunOutcome execute(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                     ByteView raw, std::span<const HashedKey> keys, ReplyWriter& reply,
+                     const std::shared_ptr<Parked>& again);
+  void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
+            ReplyWriter& reply);
+  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
+  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+
+  // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
+  Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
+  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us);
+  void append_expired(const Changes& changes);
+  void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
+  std::uint32_t journal_session(Session* session);
+  Lsn depends_on(const LockedStripes& locked, Locks locks) const;
+  void signal_touched(LockedStripes& locked, Changes& changes);
+  void settle_own_work(LockedStripes& locked);
+  // The end of a run, unlocked: notifications, waiting clients, garbage.
+  void finish(Lsn lsn);
+
+  void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
+  void serve_waiting();
+  void serve_key(const KeyRef& key);
+  bool run_parked(const std::shared_ptr<Parked>& parked);
+  void remove_parked(const Parked& parked);
+
+  struct TransactionLog;
+  void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
+  void add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log);
+  void remove_watches(Session& session);
+
+  std::size_t expire_in(unsigned stripe, unsigned db);
+  bool evict_one();
+  void sample_for_eviction(unsigned stripe);
+  bool evict_key(const EvictionPool::Candidate& candidate);
+
   Keyspace& keyspace_;
   const CommandTable& commands_;
   Journal& journal_;
@@ -120,7 +200,25 @@ class Dispatcher {
   DispatchHost& host_;
   Random random_;
   KeyspaceStats stats_;
-  std::vector<CommandStats> command_stats_;
+  std::unique_ptr<CommandStats[]> command_stats_;
+
+  const RequestParser* batch_{nullptr};
+  std::size_t batch_next_{0};
+  unsigned batch_db_{0};
+  std::vector<Prepared> prepared_;
+  std::size_t prepared_at_{0};
+  std::vector<HashedKey> hashes_;      // of the window
+  std::vector<HashedKey> own_hashes_;  // of a request outside any batch
+  std::int64_t now_us_{0};
+  std::uint64_t cycles_{0};  // when the last run ended
+
+  Changes changes_;
+  Effects effects_;
+  Bytes words_scratch_;
+  std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  bool serving_{false};
+  EvictionPool eviction_pool_;
+  unsigned expire_stripe_{0};
 };
 
 }  // namespace memoir

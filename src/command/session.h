@@ -9,9 +9,11 @@
 #include <memory>
 #include <vector>
 
+#include "persistence/journal.h"
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/bytes.h"
+#include "src/command/command_table.h"
 #include "src/command/spec.h"
 
 namespace memoir {
@@ -19,13 +21,13 @@ namespace memoir {
 // A request kept beyond its batch: its words copied (owned buffers shared).
 struct StoredRequest {
   std::vector<Word> words;
-  Bytes bytes;  // what the words without an owner point into
-  const CommandSpec* spec = nullptr;
+  std::unique_ptr<char[]> bytes;  // what the words without an owner point into
+  const CommandTable::Row* row = nullptr;
 
-  static StoredRequest copy_of(std::span<const Word> words, const CommandSpec* spec);
+  static StoredRequest copy_of(std::span<const Word> words, const CommandTable::Row* row);
 };
 
-// Set by a change of a watched key, from any thread; read by EXEC.
+// Set by a change of a watched key, from any thread; read by EXEC. Shared by all watches of a session.
 struct WatchState {
   std::atomic<bool> dirty{false};
 };
@@ -41,8 +43,6 @@ struct Transaction {
   bool broken = false;  // a queued command was refused: EXEC answers EXECABORT
   std::vector<StoredRequest> queue;
 };
-
-class JournalSession;  // persistence: how records name their session
 
 // What makes a request run in a client's name.
 struct Identity {
@@ -64,9 +64,11 @@ class Session {
   Transaction transaction;
   std::vector<WatchedKey> watched;
   std::shared_ptr<WatchState> watch_state;  // null unless something is watched
-  std::shared_ptr<JournalSession> journal_session;
+  Journal::Session journal_session;  // opened with the first record; reset when user or name change
+  // The client's number in the journal, for a parked request that runs on another worker.
+  std::uint32_t proxied_journal_session = 0;
 
-  // "name=..., addr=..." for the journal's audit trail; filled when the first record is written.
+  // For the journal's audit trail, asked for when the first record is written.
   virtual Bytes user() const { return "default"; }
   virtual Bytes address() const { return {}; }
   virtual Bytes client_name() const { return {}; }

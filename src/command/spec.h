@@ -17,6 +17,7 @@ namespace memoir {
 class Args;
 class Context;
 class ReplyWriter;
+struct Word;
 
 using Handler = Status (*)(Context&, Args, ReplyWriter&);
 
@@ -158,8 +159,6 @@ struct CommandSpec {
 
   constexpr bool has(CommandFlag flag) const { return (flags & flag) != 0; }
 };
-
-struct Word;
 
 // Calls visit(word index) for every key of a request in order; false if the words are inconsistent with
 // the spec (a bad numkeys), in which case the handler reports the error. Defined in keys.h.

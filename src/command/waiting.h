@@ -24,13 +24,13 @@ struct Parked {
 
   StoredRequest request;
   Identity identity;  // as of the time of parking
-  std::shared_ptr<JournalSession> journal_session;
+  std::uint32_t journal_session = 0;
   std::vector<KeyRef> keys;
   TypeId type;
   std::int64_t deadline_ms = 0;  // 0: none
   TimeoutReply on_timeout;
   std::atomic<State> state{kWaiting};
-  // Set by the server before the request is parked: where the reply goes. Opaque here.
+  // Set by DispatchHost::parked(): where the reply goes. Opaque here.
   unsigned worker = 0;
 };
 
@@ -38,16 +38,23 @@ struct Parked {
 class WaitQueues final : public StripeAttachment {
  public:
   using Queue = std::deque<std::shared_ptr<Parked>>;
-  using Key = std::pair<unsigned, Bytes>;  // physical database, key
+  using Key = std::pair<unsigned, Bytes>;  // database as clients number it, key
 
   void add(const Key& key, std::shared_ptr<Parked> parked) {
     queues_[key].push_back(std::move(parked));
   }
   void remove(const Key& key, const Parked* parked);
-  // The queue of a key, or nullptr.
-  Queue* find(const Key& key);
+  // The first request in the queue of `key` that still waits, for a value of `type`, and is not in `tried`.
+  std::shared_ptr<Parked> first(const Key& key, TypeId type,
+                                std::span<const std::shared_ptr<Parked>> tried) const;
   bool empty() const { return queues_.empty(); }
+  // Keys that somebody waits for.
   std::size_t size() const { return queues_.size(); }
+  // Calls visit(key) for each of them.
+  template <class F>
+  void each_key(F&& visit) const {
+    for (const auto& [key, queue] : queues_) visit(key);
+  }
 
  private:
   std::map<Key, Queue> queues_;

@@ -47,8 +47,8 @@ class StringEdit {
   }
 
  private:
-  void to_shared(std::size_t capacity);
-  char* writable(std::size_t size);
+  void exchange(Entry* fresh);
+  char* grow_shared(std::size_t size);
 
   Database* db_{nullptr};
   ByteView key_;

@@ -120,6 +120,9 @@ class Table {
     return item;
   }
 
+  // The first bucket of a hash, which has the version; nullptr while the table has never had an item.
+  Bucket* home(std::uint64_t hash) const { return directory_ ? bucket_of(hash) : nullptr; }
+
   // Calls visit(TableItem) for every item. The table must not change meanwhile.
   template <class F>
   void for_each(F&& visit) const {
