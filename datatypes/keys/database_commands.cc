@@ -53,25 +53,27 @@ Result<Flush> flush_mode(Args& args) {
   return mode;
 }
 
-// Lets those who keep pre-images and those who watch keys know what becomes of the keys of a shard.
-void announce_flush(Database db, const Shard& shard, bool observed, bool watched) {
-  if (!observed && !watched) return;
+// Lets a snapshot or a rollback keep what is about to go.
+void announce_flush(Context& ctx, unsigned number, const Shard& shard) {
+  if (!ctx.stripes().keyspace().observer()) return;
+  Database db = ctx.database(number);
   shard.keys.for_each([&](TableItem item) {
     const auto* entry = static_cast<const Entry*>(item.pointer);
-    const std::uint64_t hash = hash_in_memory(entry->key());
-    if (observed) db.before_change(entry->key(), hash, entry);
-    if (watched) db.signal_changed(entry->key(), hash);
+    db.before_change(entry->key(), hash_in_memory(entry->key()), entry);
   });
 }
 
 void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
-  const bool observed = ctx.stripes().keyspace().observer() != nullptr;
+  const std::size_t before = flushed.size();
   for (unsigned i = 0; i < kStripes; ++i) {
-    ctx.stripes().with(i, number, [&](Shard& shard, Stripe& stripe) {
+    ctx.stripes().with(i, number, [&](Shard& shard, Stripe&) {
       if (shard.keys.empty()) return;
-      announce_flush(ctx.database(number), shard, observed, stripe.has_watchers);
+      announce_flush(ctx, number, shard);
       flushed.take(shard);
     });
+  }
+  if (flushed.size() > before) {
+    ctx.environment().changes->touched_databases.push_back(number);
   }
 }
 
@@ -99,24 +101,6 @@ Status flushall(Context& ctx, Args args, ReplyWriter& reply) {
   return flush(ctx, args, 0, ctx.databases() - 1, reply);
 }
 
-// Tells who watches or awaits a key by its database number that the key now is another: every key of either
-// database may be one in the other.
-void announce_swap(Context& ctx, unsigned a, unsigned b) {
-  for (unsigned i = 0; i < kStripes; ++i) {
-    for (const unsigned number : {a, b}) {
-      ctx.stripes().with(i, number, [&](Shard& shard, Stripe& stripe) {
-        if (!stripe.has_watchers && !stripe.has_waiters) return;
-        shard.keys.for_each([&](TableItem item) {
-          const ByteView key = static_cast<const Entry*>(item.pointer)->key();
-          const std::uint64_t hash = hash_in_memory(key);
-          ctx.database(a).signal_changed(key, hash);
-          ctx.database(b).signal_changed(key, hash);
-        });
-      });
-    }
-  }
-}
-
 // SWAPDB index1 index2
 Status swapdb(Context& ctx, Args args, ReplyWriter& reply) {
   const auto in_32_bits = [&args](std::string_view error) {
@@ -134,7 +118,8 @@ Status swapdb(Context& ctx, Args args, ReplyWriter& reply) {
   const auto b = static_cast<unsigned>(second);
   if (a != b) {
     ctx.stripes().keyspace().swap_databases(a, b);
-    announce_swap(ctx, a, b);
+    std::vector<unsigned>& touched = ctx.environment().changes->touched_databases;
+    touched.insert(touched.end(), {a, b});
   }
   ctx.db().add_changes();
   reply.ok();
@@ -186,7 +171,7 @@ constexpr CommandSpec kRows[] = {
      .syntax = "index1 index2",
      .summary = "Exchanges two databases.",
      .since = "4.0.0",
-     .complexity = "O(1), and O(N) in stripes where keys are watched or awaited."},
+     .complexity = "O(N) where N is the number of keys watched or awaited in the two databases."},
     {.name = "select",
      .arity = exactly(2),
      .flags = kLoading | kStale | kFast,

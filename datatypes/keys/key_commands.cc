@@ -6,24 +6,31 @@
 #include "datatypes/keys/rows.h"
 #include "datatypes/keys/type_name.h"
 #include "datatypes/registry.h"
+#include "src/command/dispatcher.h"
 
 namespace memoir {
 namespace {
 
-// DEL key [key ...]
 // Replies how many of the keys were there.
-Status del(Context& ctx, Args args, ReplyWriter& reply) {
+Status remove_keys(Context& ctx, Args args, bool free_later, ReplyWriter& reply) {
+  bool& lazy_free = ctx.environment().lazy_free;
+  const bool before = std::exchange(lazy_free, free_later);
   std::int64_t removed = 0;
   while (args.more()) removed += ctx.db().remove(args.next()) ? 1 : 0;
+  lazy_free = before;
   reply.integer(removed);
   return ok;
+}
+
+// DEL key [key ...]
+Status del(Context& ctx, Args args, ReplyWriter& reply) {
+  return remove_keys(ctx, args, ctx.dispatcher().settings.lazyfree_user_del, reply);
 }
 
 // UNLINK key [key ...]
 // DEL that leaves the freeing of large values to the background.
 Status unlink(Context& ctx, Args args, ReplyWriter& reply) {
-  ctx.environment().lazy_free = true;
-  return del(ctx, args, reply);
+  return remove_keys(ctx, args, true, reply);
 }
 
 // EXISTS key [key ...]
