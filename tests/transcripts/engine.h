@@ -10,7 +10,7 @@
 #include "datatypes/registry.h"
 #include "persistence/journal.h"
 #include "src/base/clock.h"
-#include "src/command/dispatcher.h"
+#include "src/command/replayer.h"
 #include "src/command/transaction.h"
 
 namespace memoir {
@@ -29,7 +29,7 @@ class MemoryJournal final : public Journal {
   Lsn append(const Record& record) override {
     Kept kept{Bytes(record.words), record.db, record.time_us};
     for (const ByteView part : record.more) kept.words += part;
-    position_ += kept.words.size();
+    position_ += record_bytes(record);
     written_ = synced_ = position_.load();
     records.push_back(std::move(kept));
     return position_;
@@ -61,19 +61,15 @@ class TestEngine final : public DispatchHost {
 
   // Applies all records of the journal.
   Status replay() {
-    for (const MemoryJournal::Kept& record : journal_.records) {
-      Session session;
-      session.identity.db = record.db;
-      RequestCursor cursor(record.words);
-      std::vector<ByteView> views;
-      while (cursor.next(views)) {
-        std::vector<Word> words;
-        for (const ByteView view : views) words.push_back({view, {}});
-        if (Status status = dispatcher->replay(session, words, record.time_us); !status) {
-          return status;
-        }
-      }
-      if (cursor.failed()) return Error(ErrorCode::kCorrupt, "a record that is no request");
+    Replayer replayer(*dispatcher);
+    Lsn lsn = 0;
+    for (const MemoryJournal::Kept& kept : journal_.records) {
+      Bytes words;
+      append_record_words(words, static_cast<std::uint16_t>(kept.db), kept.words);
+      const RecordView record{
+          .first = lsn, .lsn = lsn + words.size(), .time_us = kept.time_us, .words = words};
+      if (Status status = replayer.on_record(record); !status) return status;
+      lsn = record.lsn;
     }
     return ok;
   }
