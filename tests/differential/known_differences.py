@@ -17,6 +17,13 @@ REPLIES = [
      "7.2 turns a small intset into a listpack, and may keep it through set algebra"),
     (("ZRANK", "ZREVRANK"), r"\(error\) ERR wrong number of arguments for '(zrank|zrevrank)' command", ANY,
      "7.2 adds WITHSCORE"),
+    (("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"),
+     r"\(error\) ERR timeout is negative", r"\(error\) ERR timeout is out of range",
+     "7.2 sees that the timeout overflows"),
+    (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
+     "7.2 accepts COMMAND GETKEYS with a command of one word"),
+    (("COMMAND",), r"\(error\) ERR Invalid number of arguments specified for command", r"\['[xz]\w+'\]",
+     "7.2 adds WITHSCORE to ZRANK"),
 ]
 
 # Fields of COMMAND INFO that may differ: (command, field, reason).
@@ -24,6 +31,15 @@ COMMAND_INFO = [
     ("zrank", "arity", "7.2 adds WITHSCORE"),
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
 ]
+
+
+def changes_queueing(request):
+    """Whether one server may queue the request in a MULTI and the other refuse it: then both go apart."""
+    name = request[0].upper()
+    if name == b"COMMAND":
+        return len(request) < 4
+    return name in (b"ZRANK", b"ZREVRANK") and len(request) == 4
+
 
 _compiled = None
 

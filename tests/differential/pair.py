@@ -215,7 +215,9 @@ class Pair:
         if words is None:
             return
         a, b = self.both(number)
-        ready = [a.readable(0.3), b.readable(0.3)]
+        self.ask_both("PING")  # what the writes before have served is on its way
+        served = a.readable(0.003)
+        ready = [served, b.readable(0.5 if served else 0.01)]
         if ready == [False, False]:  # still waiting on both: wake them alike
             for connection, control in zip((a, b), self.connections[CONTROL]):
                 connection_id = self.ids[number][0 if connection is a else 1]
