@@ -30,6 +30,14 @@ REPLIES = [
 COMMAND_INFO = [
     ("zrank", "arity", "7.2 adds WITHSCORE"),
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
+    ("command|getkeys", "arity", "7.2 accepts a command of one word"),
+    ("command|getkeysandflags", "arity", "7.2 accepts a command of one word"),
+    ("wait", "flags", "7.2 counts WAIT as blocking"),
+    ("wait", "categories", "7.2 counts WAIT as blocking"),
+    *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
+        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
+    ("multi", "flags", "later servers name no_multi"),
+    ("watch", "flags", "later servers name no_multi"),
 ]
 
 
