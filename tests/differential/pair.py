@@ -276,7 +276,7 @@ class Pair:
             for field in ("type", "content", "encoding", "pttl"):
                 if x[field] == y[field]:
                     continue
-                if field == "pttl" and x[field] >= 0 and abs(x[field] - y[field]) <= 2000:
+                if field == "pttl" and x[field] >= 0 and abs(x[field] - y[field]) <= 10000:
                     continue
                 if field == "encoding" and known_differences.reason(
                         "OBJECT", compare.show(x[field]), compare.show(y[field])):
