@@ -30,6 +30,9 @@ Client::~Client() = default;
 
 void Client::set_names(ByteView name) {
   worker_.server().clients().locked([&] { status_->name = Bytes(name); });
+  // The journal knows the session by its name: the next record declares it anew.
+  if (journal_session) has_written_ = true;
+  journal_session = {};
 }
 
 void Client::set_library(ByteView name, ByteView version) {
@@ -80,8 +83,9 @@ void Client::on_readable() {
   Status status = parser_.parse(limits);
   if (!status) input_error_ = std::move(status).error();
   worker_.touch(*this);
-  if (!parser_.requests().empty()) worker_.dispatcher().prefetch(parser_);
+  if (!parser_.requests().empty()) worker_.dispatcher().prefetch(*this, parser_);
   run_requests();
+  worker_.dispatcher().forget_batch();
 }
 
 // A client that closes its sending side after its requests gets what is still held for it.
@@ -106,6 +110,7 @@ void Client::run_requests() {
       check_output_limit();
       if (closed_ || status_->killed.load(std::memory_order_relaxed)) return close();
     }
+    worker_.follow_config();
     const Request& request = requests[next_request_];
     if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
     ++next_request_;
@@ -179,6 +184,7 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown;
   worker_.waiting(*this);
 }
 
@@ -217,6 +223,7 @@ void Client::leave_wait() {
   blocked_ = Blocked::kNot;
   parked_.reset();
   deadline_ms_ = 0;
+  status_->may_be_unblocked = false;
   status_->unblocking.store(false, std::memory_order_relaxed);
 }
 

@@ -31,6 +31,7 @@ enum class Blocked : std::uint8_t {
   kOnKeys,      // BLPOP and its kin
   kOnReplicas,  // WAIT
   kOnSync,      // WAITAOF
+  kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
   kByPause,     // CLIENT PAUSE
 };
@@ -60,8 +61,10 @@ class Client final : public Session, private ConnectionEvents {
     return identity.resp == Resp::kV2 && subscriptions_.total() > 0;
   }
   void close_after_reply() { close_after_reply_ = true; }
-  // The end of the client's last write, 0 if it never wrote.
-  Lsn last_write() const { return journal_session ? lsn_ : 0; }
+  // A position behind the client's last write; 0 if it never wrote.
+  Lsn last_write() const { return has_written_ || journal_session ? lsn_ : 0; }
+  // What the client has seen: nothing it causes may be seen earlier.
+  Lsn lsn() const { return lsn_; }
   // RESET.
   void reset_state();
 
@@ -104,7 +107,7 @@ class Client final : public Session, private ConnectionEvents {
   void cron(std::int64_t now_us);
   ClientClass client_class() const;
   // What admit() learned of the running request.
-  void set_command(const CommandSpec& spec) { command_ = &spec; }
+  void set_command(const CommandTable::Row& row) { command_ = &row; }
 
   // --- Session -------------------------------------------------------------------------------------
   Bytes user() const override { return status_->user; }
@@ -148,18 +151,20 @@ class Client final : public Session, private ConnectionEvents {
   OutputBuffer pushed_;          // messages that came while a request ran
   std::optional<Error> input_error_;
 
-  const CommandSpec* command_{nullptr};
+  const CommandTable::Row* command_{nullptr};
   ClientSubscriptions subscriptions_;
   std::shared_ptr<Parked> parked_;
   std::int64_t deadline_ms_{0};
   Lsn awaited_sync_{0};
   std::int64_t over_soft_limit_since_us_{0};
   std::int64_t active_us_{0};
+  std::size_t roster_place_{0};  // in the worker's list of clients
 
   Blocked blocked_{Blocked::kNot};
   ReplyMode reply_mode_{ReplyMode::kOn};
   bool authenticated_{true};
   bool no_evict_{false};
+  bool has_written_{false};
   bool running_{false};
   bool touched_{false};  // on the worker's list for the end of the turn
   bool gated_{false};    // on the worker's list of those that wait for the journal

@@ -14,7 +14,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/mutex.h"
-#include "src/command/spec.h"
+#include "src/command/command_table.h"
 
 namespace memoir {
 
@@ -40,6 +40,8 @@ struct ClientStatus {
   int fd = -1;
   Bytes peer;
   Bytes local;
+  bool is_unix = false;
+  bool is_local = false;  // a Unix socket or a loopback address
   std::int64_t connected_us = 0;  // monotonic
 
   // Under the registry's lock.
@@ -64,8 +66,9 @@ struct ClientStatus {
   Figure<std::size_t> query_bytes, query_free_bytes, argument_bytes, queued_bytes;
   Figure<std::size_t> output_bytes, output_slices, output_memory, total_memory;
   Figure<bool> send_blocked;
+  Figure<bool> may_be_unblocked;  // waits in a command that has a time limit
   Figure<unsigned> resp;
-  Figure<const CommandSpec*> command;
+  Figure<const CommandTable::Row*> command;
 
   std::atomic<bool> killed{false};
   std::atomic<bool> unblocking{false};  // a CLIENT UNBLOCK is on its way
