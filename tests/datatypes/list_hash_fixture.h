@@ -1,5 +1,5 @@
-// A dispatcher over a keyspace with lists and hashes only: runs requests written as lines and keeps what
-// came of them.
+// A dispatcher over a keyspace with lists and hashes only: runs requests written as lines and
+// keeps what came of them.
 #pragma once
 
 #include <memory>
