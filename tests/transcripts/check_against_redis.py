@@ -3,9 +3,9 @@
 
     check_against_redis.py [--port N] [--record] [FILE...]
 
-Without --port a redis-server of its own is started. Files that move the clock, restart the engine or are
-marked "memoir only" are skipped. --record writes the server's replies and notifications into the files
-instead of comparing: for new transcripts, to be read before they are committed.
+Without --port a redis-server of its own is started. Files that move the clock, restart the engine
+or are marked "memoir only" are skipped. --record writes the server's replies and notifications into
+the files instead of comparing: for new transcripts, to be read before they are committed.
 """
 
 import argparse
