@@ -29,7 +29,8 @@ inline bool ends_line(const char* at) { return at[0] == '\r' && at[1] == '\n'; }
 
 // Reads "<type><count>\r\n" at `at`, the count in plain form and below a million; returns what
 // follows, or null if the line is not like that or not whole.
-inline const char* read_plain_count(const char* at, const char* end, char type, std::size_t& count) {
+inline const char* read_plain_count(const char* at, const char* end, char type,
+                                    std::size_t& count) {
   if (end - at < 4 || *at != type) return nullptr;
   std::size_t value = static_cast<unsigned char>(at[1]) - static_cast<std::size_t>('0');
   if (value > 9) return nullptr;
@@ -105,8 +106,8 @@ void RequestParser::make_room(std::size_t bytes) {
   }
   // A quarter more, so that next time moving a short rest to the front will do.
   const std::size_t needed = pending + bytes + bytes / 4;
-  char* fresh =
-      static_cast<char*>(allocate(needed > capacity_ ? std::max(needed, 2 * capacity_) : capacity_));
+  const std::size_t capacity = needed > capacity_ ? std::max(needed, 2 * capacity_) : capacity_;
+  char* const fresh = static_cast<char*>(allocate(capacity));
   char* const old = buffer_;
   move_pending(fresh);
   buffer_ = fresh;
@@ -167,7 +168,7 @@ RequestParser::Step RequestParser::parse_multibulk(const RequestLimits& limits) 
         // A word that ends the buffer lacks its line end, so this also finds words cut short.
         if (static_cast<std::size_t>(end - word) < size + 2 || size > plain_max) break;
         if (!ends_line(word + size)) break;
-        words_.emplace_back(Word{ByteView(word, size), {}});
+        words_.emplace_back().text = ByteView(word, size);
         at = word + size + 2;
         if (--words_left_ == 0) break;
       }
@@ -262,7 +263,7 @@ RequestParser::Step RequestParser::parse_bulk() {
     }
     const char* const text = buffer_ + scan_;
     if (!ends_line(text + bulk_bytes_)) canonical_ = false;
-    words_.emplace_back(Word{ByteView(text, bulk_bytes_), {}});
+    words_.emplace_back().text = ByteView(text, bulk_bytes_);
     scan_ += bulk_bytes_ + kLineEnd.size();
   }
   bulk_bytes_ = kUnknown;
@@ -317,7 +318,7 @@ void RequestParser::split_plain(ByteView line) {
     if (start == ByteView::npos) return;
     line.remove_prefix(start);
     const std::size_t size = std::min(line.find_first_of(" \t\r\n"), line.size());
-    words_.emplace_back(Word{line.substr(0, size), {}});
+    words_.emplace_back().text = line.substr(0, size);
     line.remove_prefix(size);
   }
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "src/base/prefetch.h"
 #include "src/base/alloc.h"
 #include "src/base/bytes.h"
 #include "src/base/coding.h"
@@ -52,7 +53,7 @@ class ScoredMember {
   TableItem item() const {
     return {block(), static_cast<std::uint8_t>(word_ >> kLengthShift)};
   }
-  void prefetch() const { __builtin_prefetch(block()); }
+  void prefetch() const { memoir::prefetch(block()); }
   std::size_t block_bytes() const { return usable_size(block()); }
 
  private:

@@ -26,6 +26,7 @@
 #include "src/base/alloc.h"
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "src/base/prefetch.h"
 #include "src/base/random.h"
 
 namespace memoir {
@@ -69,6 +70,10 @@ class Table {
   ~Table() { release_segments(); }
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
+  // The whole table elsewhere; `other` is left empty.
+  Table(Table&& other) noexcept
+      : directory_(std::exchange(other.directory_, nullptr)), size_(std::exchange(other.size_, 0)),
+        depth_(std::exchange(other.depth_, 0)) {}
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -170,14 +175,14 @@ class Table {
 
   // Brings the bucket of a hash (first step) and the items in it that may match (second step) into the cache.
   void prefetch_bucket(std::uint64_t hash) const {
-    if (size_ != 0) __builtin_prefetch(bucket_of(hash));
+    if (size_ != 0) memoir::prefetch(bucket_of(hash));
   }
   void prefetch_items(std::uint64_t hash) const {
     if (size_ == 0) return;
     const Bucket* bucket = bucket_of(hash);
     const std::uint64_t tag = tag_of(hash);
     for (unsigned i = 0; i < bucket->places(); ++i) {
-      if ((bucket->items[i] & kTagMask) == tag) __builtin_prefetch(unpack(bucket->items[i]).pointer);
+      if ((bucket->items[i] & kTagMask) == tag) memoir::prefetch(unpack(bucket->items[i]).pointer);
     }
   }
 
@@ -382,7 +387,7 @@ class Table {
   }
   static void prefetch_chain(Bucket* bucket) {
     if (!bucket) return;
-    for (const std::uint64_t word : bucket->items) __builtin_prefetch(unpack(word).pointer);
+    for (const std::uint64_t word : bucket->items) memoir::prefetch(unpack(word).pointer);
   }
 
   // Points all directory entries of the prefix that `hash` has at `depth` to `segment`.
