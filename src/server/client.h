@@ -45,7 +45,7 @@ class Client final : public Session, private ConnectionEvents {
 
   // --- what handlers use ---------------------------------------------------------------------------
   Worker& worker() { return worker_; }
-  ClientStatus& status() { return *status_; }
+  ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
   OutputBuffer& out() { return out_; }
   ReplyMode reply_mode() const { return reply_mode_; }

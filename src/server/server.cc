@@ -57,6 +57,7 @@ EncodingLimits encoding_limits(const Config& c) {
   limits.zset_listpack_entries = static_cast<std::size_t>(c.zset_max_listpack_entries);
   limits.zset_listpack_value = static_cast<std::size_t>(c.zset_max_listpack_value);
   limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
+  limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
   return limits;
 }
 
@@ -177,7 +178,8 @@ void Server::register_hooks() {
   config_.on_change({"hash-max-listpack-entries", "hash-max-listpack-value",
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
-                     "zset-max-listpack-value", "list-max-listpack-size"},
+                     "zset-max-listpack-value", "list-max-listpack-size",
+                     "list-compress-depth"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
