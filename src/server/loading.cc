@@ -7,59 +7,12 @@
 #include "src/base/log.h"
 #include "src/base/random.h"
 #include "src/server/process.h"
+#include "src/server/replayer.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
 
 namespace memoir {
 namespace {
-
-// The dispatcher's host while records are applied: there are no clients.
-class ReplayHost final : public DispatchHost {
- public:
-  Status admit(Session&, const CommandTable::Row&, std::span<const Word>) override { return ok; }
-  void notify(const KeyEvent&, Lsn) override {}
-  void parked(Session&, const std::shared_ptr<Parked>&) override {}
-  void deliver(const std::shared_ptr<Parked>&, OutputBuffer&&, Lsn) override {}
-  void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override { garbage.clear(); }
-};
-
-// Runs the requests of each record.
-class Replayer final : public RecordSink {
- public:
-  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock)
-      : keyspace_(keyspace),
-        dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
-    session_.identity.may_block = false;
-  }
-
-  Status on_record(const RecordView& record) override {
-    session_.identity.db = record.flags & kForeign ? record.db : 0;
-    // Versions are stamped with the end of the record that makes them.
-    keyspace_.advance_position(record.lsn);
-    RequestCursor requests(record.words);
-    while (requests.next(views_)) {
-      words_.clear();
-      for (const ByteView view : views_) words_.push_back({view, {}});
-      Status applied = dispatcher_.replay(session_, words_, record.time_us);
-      if (!applied) return failed(record, applied.error().text());
-    }
-    if (requests.failed()) return failed(record, "not a request");
-    return ok;
-  }
-
- private:
-  static Error failed(const RecordView& record, const std::string& why) {
-    return {ErrorCode::kCorrupt,
-            fmt::format("the record that ends at {} cannot be applied: {}", record.lsn, why)};
-  }
-
-  Keyspace& keyspace_;
-  ReplayHost host_;
-  Dispatcher dispatcher_;
-  Session session_;
-  std::vector<ByteView> views_;
-  std::vector<Word> words_;
-};
 
 SyncMode sync_mode_of(AppendFsync fsync) {
   if (fsync == AppendFsync::kAlways) return SyncMode::kAlways;

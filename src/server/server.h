@@ -144,6 +144,7 @@ class Server final : public ServerHooks, private JournalListener {
   void ready();
   void stop_workers();
   int end();
+  Status rebuild();
 
   void on_progress(Lsn safe, Lsn synced) override;
 
@@ -191,6 +192,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 
+  std::mutex reload_mutex_;
   std::mutex pause_mutex_;
   std::atomic<PauseMode> pause_mode_{PauseMode::kNone};
   std::atomic<std::int64_t> pause_until_ms_{0};

@@ -1,5 +1,7 @@
 #include "src/server/slow_log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace memoir {
@@ -7,8 +9,8 @@ namespace {
 
 Bytes shortened(ByteView text) {
   if (text.size() <= SlowLog::kWordBytesMax) return Bytes(text);
-  return Bytes(text.substr(0, SlowLog::kWordBytesMax)) + "... (" +
-         std::to_string(text.size() - SlowLog::kWordBytesMax) + " more bytes)";
+  return fmt::format("{}... ({} more bytes)", text.substr(0, SlowLog::kWordBytesMax),
+                     text.size() - SlowLog::kWordBytesMax);
 }
 
 std::vector<Bytes> shortened(std::span<const Word> words) {
