@@ -14,7 +14,8 @@ std::span<const CommandSpec> hash_commands();
 std::span<const CommandSpec> set_commands();
 std::span<const CommandSpec> sorted_set_commands();
 
-// All of the above, one span each.
-std::span<const std::span<const CommandSpec> (*const)()> data_type_commands();
+// All of the above.
+using CommandList = std::span<const CommandSpec> (*)();
+std::span<const CommandList> data_type_commands();
 
 }  // namespace memoir

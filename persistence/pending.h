@@ -23,7 +23,7 @@ class PendingBatch {
 
   // `bytes` is what Journal::record_bytes() says, `lsn` where the record begins.
   void add(const Record& record, std::size_t bytes, Lsn lsn) {
-    if (cuts_.empty() || !fits(record)) {
+    if (cuts_.empty() || !fits(record, bytes)) {
       cuts_.push_back({.entry = entries_.size(),
                        .words = words_.size(),
                        .lsn = lsn,
@@ -58,13 +58,12 @@ class PendingBatch {
     std::int64_t time_us;
   };
 
-  bool fits(const Record& record) const {
+  bool fits(const Record& record, std::size_t bytes) const {
     const Cut& cut = cuts_.back();
     const std::int64_t delay = record.time_us - cut.time_us;
-    const std::size_t bytes = words_.size() - cut.words;
     // A frame's length has 32 bits: a record that could take it beyond begins a frame of its own.
-    return bytes < kFrameWordsBytes && record.words.size() < kFrameWordsBytes &&
-           record.more.empty() && delay >= INT32_MIN && delay <= INT32_MAX;
+    return words_.size() - cut.words < kFrameWordsBytes && bytes < kFrameWordsBytes &&
+           delay >= INT32_MIN && delay <= INT32_MAX;
   }
   void add_pieces(const Record& record);
 

@@ -194,6 +194,7 @@ RunEnvironment Dispatcher::environment(const Session& session) const {
   env.access_policy = uses_lfu(settings.maxmemory_policy) ? AccessPolicy::kLfu : AccessPolicy::kLru;
   env.touch = !session.identity.no_touch;
   env.lazy_free = settings.lazyfree_server_del;
+  env.string_bytes_max = settings.string_bytes_max;
   env.lfu_log_factor = settings.lfu_log_factor;
   env.lfu_decay_minutes = settings.lfu_decay_minutes;
   return env;

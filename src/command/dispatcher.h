@@ -31,6 +31,7 @@ struct DispatchSettings {
   std::uint64_t maxmemory = 0;      // bytes; 0: no limit
   EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
   unsigned maxmemory_samples = 5;
+  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len
   unsigned lfu_log_factor = 10;
   unsigned lfu_decay_minutes = 1;
   bool lazyfree_eviction = false;

@@ -166,6 +166,7 @@ void Database::replace(Entry* from, Entry* to, std::uint64_t hash) {
   const ByteView key = to->key();
   const EntryTable::Place place = where.keys.find(key, hash);
   ASSERT(place && place.item().pointer == from);
+  if (to->has_expiry()) EntryTable::replace(where.expires.find(key, hash), {to});
   EntryTable::replace(place, {to});
 }
 

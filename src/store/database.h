@@ -61,6 +61,7 @@ struct RunEnvironment {
   AccessPolicy access_policy = AccessPolicy::kLru;
   bool touch = true;  // false: reads leave the access clock alone (CLIENT NO-TOUCH)
   bool lazy_free = false;
+  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len, for strings that grow
   unsigned lfu_log_factor = 10;
   unsigned lfu_decay_minutes = 1;
   Random* random = nullptr;

@@ -70,6 +70,10 @@ class Table {
   ~Table() { release_segments(); }
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
+  // The whole table elsewhere; `other` is left empty.
+  Table(Table&& other) noexcept
+      : directory_(std::exchange(other.directory_, nullptr)), size_(std::exchange(other.size_, 0)),
+        depth_(std::exchange(other.depth_, 0)) {}
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
