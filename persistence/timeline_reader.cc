@@ -82,8 +82,8 @@ Result<bool> TimelineReader::accept(const FrameView& frame, Lsn limit) {
                                head.end_lsn(), limit));
 }
 
-// A segment gets its name only once its header is on disk, so this is damage; but for the last segment of a
-// file system that forgets contents and keeps names, where nothing was ever in it.
+// A segment gets its name only once its header is on disk, so this is damage; but for the last
+// segment of a file system that forgets contents and keeps names, where nothing was ever in it.
 Result<bool> TimelineReader::bad_header(const Error& error) {
   const std::string& path = timeline_.segments[index_].path;
   Place place{.segment = index_, .path = path, .offset = 0, .lsn = lsn_, .reason = error.text()};
