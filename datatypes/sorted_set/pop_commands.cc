@@ -69,8 +69,9 @@ Status pop_one_key(Context& ctx, Args args, ReplyWriter& reply, End end) {
   const ByteView key = args.next();
   const bool counted = args.more();
   if (args.left() > 1) return Error(kSyntaxError);
-  const std::int64_t count = counted ? args.integer() : 1;
-  if (!args.failed() && count < 0) args.fail("ERR value is out of range, must be positive");
+  constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
+  const std::int64_t count = counted ? args.integer(kNotPositive) : 1;
+  if (count < 0) args.fail(kNotPositive);
   if (args.failed()) return args.status();
   auto set = ctx.db().edit<SortedSet>(key);
   if (!set) return set.error();
