@@ -104,8 +104,8 @@ Status setnx(Context& ctx, Args args, ReplyWriter& reply) {
 
 Status set_for_time(Context& ctx, Args args, ExpiryOption::Unit unit, ReplyWriter& reply) {
   const ByteView key = args.next();
-  const auto expire_ms = ExpiryOption{unit, args.next()}.moment(ctx);
-  if (!expire_ms) return expire_ms.peek_error().clone();
+  auto expire_ms = ExpiryOption{unit, args.next()}.moment(ctx);
+  if (!expire_ms) return expire_ms.error();
   set_expiring(ctx, key, args.next_word(), *expire_ms);
   reply.ok();
   return ok;
