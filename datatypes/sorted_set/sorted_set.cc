@@ -109,6 +109,23 @@ void SortedSet::compact(const EncodingLimits& limits) {
   is_small_ = true;
 }
 
+// Members in order fill the tree's leaves one after another.
+std::unique_ptr<SortedSet> SortedSet::Builder::finish() {
+  std::vector<std::pair<double, ScoredMember>> order;
+  order.reserve(index_->table.size());
+  index_->table.for_each([&](TableItem item) {
+    const ScoredMember member(item);
+    order.emplace_back(member.score(), member);
+  });
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first < b.first || (a.first == b.first && a.second.member() < b.second.member());
+  });
+  for (const auto& [score, member] : order) index_->tree.insert(member);
+  auto set = std::make_unique<SortedSet>();
+  set->take(std::move(index_));
+  return set;
+}
+
 // --- members ---
 
 SortedSet::Added SortedSet::add(ByteView member, double score, const Rules& rules,

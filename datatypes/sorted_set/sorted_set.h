@@ -22,6 +22,7 @@
 #include "datatypes/sorted_set/scored_listpack.h"
 #include "datatypes/sorted_set/scored_member.h"
 #include "src/base/bytes.h"
+#include "src/base/hash.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
 #include "src/store/object.h"
@@ -76,6 +77,8 @@ class SortedSet final : public Object {
   void erase_range(RankRange range, F&& visit);
   // Becomes a listpack again if its size allows: for results that were built as a whole.
   void compact(const EncodingLimits& limits);
+  // Builds a set whose scores are not settled before all members are known.
+  class Builder;
 
   struct Ranked {
     std::size_t rank;
@@ -149,6 +152,31 @@ class SortedSet final : public Object {
     Index* index_;
   };
   bool is_small_{true};
+};
+
+class SortedSet::Builder {
+ public:
+  Builder() : index_(std::make_unique<Index>()) {}
+  // Adds a member; if it is there, its score becomes combine(its score, score).
+  template <class F>
+  void add(ByteView member, double score, F&& combine) {
+    const std::uint64_t hash = hash_in_memory(member);
+    if (ScoredMember found = index_->find(member, hash)) {
+      found.set_score(combine(found.score(), score));
+    } else {
+      insert(member, hash, score);
+    }
+  }
+  // Adds a member that is not there.
+  void add_new(ByteView member, double score) { insert(member, hash_in_memory(member), score); }
+  // The set, in its large form; compact() it if it is to stay.
+  std::unique_ptr<SortedSet> finish();
+
+ private:
+  void insert(ByteView member, std::uint64_t hash, double score) {
+    index_->table.insert(ScoredMember::create(score, member).item(), hash);
+  }
+  std::unique_ptr<Index> index_;
 };
 
 template <class F>

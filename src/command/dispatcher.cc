@@ -4,6 +4,7 @@
 
 #include "src/base/cycles.h"
 #include "src/command/keys.h"
+#include "src/command/transaction.h"
 
 namespace memoir {
 namespace {
@@ -14,6 +15,9 @@ void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
 
 bool is_write(const CommandSpec& spec) { return spec.access == Access::kWrite; }
 bool denies_oom(const CommandSpec& spec) { return spec.has(kDenyOom); }
+
+// For how long the requests of a window may share one look at the clock: some 0.1 ms.
+constexpr std::uint64_t kClockCycles = 300'000;
 
 // What a record may take beyond the words of its request: MULTI, EXEC, SELECT, absolute times.
 constexpr std::size_t kRecordSlack = 256;
@@ -34,6 +38,7 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
       clock_(clock),
       host_(host),
       random_(seed),
+      cycles_per_us_(cycles_per_us()),
       command_stats_(std::make_unique<CommandStats[]>(commands.size())) {}
 
 // --- looking ahead ------------------------------------------------------------------------------------
@@ -55,8 +60,7 @@ void Dispatcher::prepare_window() {
   prepared_.clear();
   hashes_.clear();
   prepared_at_ = 0;
-  now_us_ = clock_.now_us();
-  cycles_ = cycles_now();
+  read_clocks();
   const std::span<const Request> requests = batch_->requests();
   const std::size_t end = std::min(requests.size(), batch_next_ + kWindow);
   for (; batch_next_ < end; ++batch_next_) {
@@ -75,17 +79,16 @@ void Dispatcher::prepare_window() {
 void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,
                            std::vector<HashedKey>& hashes) {
   each_key(*row.spec, words, [&](std::size_t i) {
-    hashes.push_back({words[i].text.data(), hash_in_memory(words[i].text)});
+    hashes.push_back({words[i].text, hash_in_memory(words[i].text)});
   });
 }
 
 // A missing try_lock costs only a cache miss later on.
 void Dispatcher::prefetch_keys(bool items) {
-  const unsigned db = keyspace_.physical(batch_db_);
   for (const HashedKey& key : hashes_) {
     Stripe& stripe = keyspace_.stripe(stripe_of(key.hash));
     if (keyspace_.locking() && !stripe.mutex.try_lock()) continue;
-    const EntryTable& table = stripe.shards[db].keys;
+    const EntryTable& table = stripe.shards[keyspace_.physical(batch_db_)].keys;
     items ? table.prefetch_items(key.hash) : table.prefetch_bucket(key.hash);
     if (keyspace_.locking()) stripe.mutex.unlock();
   }
@@ -96,11 +99,16 @@ Dispatcher::Prepared Dispatcher::take_prepared(std::span<const Word> words) {
     prepare_window();
   }
   if (prepared_at_ < prepared_.size() && prepared_[prepared_at_].words == words.data()) {
+    if (cycles_ - clock_cycles_ > kClockCycles) [[unlikely]] read_clocks();
     return prepared_[prepared_at_++];
   }
-  now_us_ = clock_.now_us();
-  cycles_ = cycles_now();
+  read_clocks();
   return {nullptr, commands_.resolve(words), 0, 0};
+}
+
+void Dispatcher::read_clocks() {
+  now_us_ = clock_.now_us();
+  cycles_ = clock_cycles_ = cycles_now();
 }
 
 // --- gates --------------------------------------------------------------------------------------------
@@ -127,7 +135,8 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
     reply.simple("QUEUED");
     return {};
   }
-  if (settings.monitored) [[unlikely]] host_.monitor(session, words);
+  // EXEC tells of itself, behind the commands it ran.
+  if (settings.monitored && !is_exec(spec)) [[unlikely]] host_.monitor(session, words);
 
   std::span<const HashedKey> keys;
   if (prepared.words) {
@@ -143,6 +152,13 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
 RunOutcome Dispatcher::reject(Session& session, const CommandTable::Row* row, const Error& error,
                               ReplyWriter& reply) {
   if (row) bump(command_stats_[row->index].rejected);
+  if (row && is_exec(*row->spec)) {
+    discard(session);
+    const Bytes text = aborted_exec(error.text());
+    host_.failed(text);
+    reply.error(text);
+    return {};
+  }
   if (session.transaction.open) session.transaction.broken = true;
   host_.failed(error.text());
   reply.error(error);
@@ -160,9 +176,13 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }
-  const bool writes = is_write(spec) ||
-                      (spec.has(kTransactionControl) && any_queued(session, is_write));
-  if (writes && settings.stop_writes_on_error) return journal_.writable(bytes_of(words));
+  if (!settings.stop_writes_on_error) return ok;
+  if (is_write(spec)) return journal_.writable(bytes_of(words));
+  if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
+    std::size_t bytes = 0;
+    for (const StoredRequest& request : session.transaction.queue) bytes += bytes_of(request.words);
+    return journal_.writable(bytes);
+  }
   return ok;
 }
 
@@ -171,12 +191,12 @@ Status Dispatcher::check_memory(Session& session, const CommandSpec& spec) {
   if (evict_some(kBudgetUs)) return ok;
   const bool denied = denies_oom(spec) ||
                       (session.transaction.open && !spec.has(kTransactionControl)) ||
-                      (spec.has(kTransactionControl) && any_queued(session, denies_oom));
+                      (is_exec(spec) && any_queued(session, denies_oom));
   if (denied) return Error("OOM command not allowed when used memory > 'maxmemory'.");
   return ok;
 }
 
-// Whether `spec` is about to run a queue with such a command in it.
+// Whether the session has queued such a command.
 bool Dispatcher::any_queued(const Session& session, bool (*test)(const CommandSpec&)) {
   if (!session.transaction.open) return false;
   return std::ranges::any_of(session.transaction.queue, [&](const StoredRequest& request) {
@@ -186,13 +206,17 @@ bool Dispatcher::any_queued(const Session& session, bool (*test)(const CommandSp
 
 // --- a run --------------------------------------------------------------------------------------------
 
-RunEnvironment Dispatcher::environment(const Session& session) const {
+// All but what the run changes as well as the mode of expiry, for the server's own runs and the clients'.
+RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   RunEnvironment env;
+  env.stripes = &locked;
+  env.changes = &changes_;
+  env.stats = &stats_;
+  env.random = &random_;
   env.now_ms = now_us_ / 1000;
   env.events_wanted = settings.events_wanted;
   env.expiry = settings.expiry;
   env.access_policy = uses_lfu(settings.maxmemory_policy) ? AccessPolicy::kLfu : AccessPolicy::kLru;
-  env.touch = !session.identity.no_touch;
   env.lazy_free = settings.lazyfree_server_del;
   env.string_bytes_max = settings.string_bytes_max;
   env.lfu_log_factor = settings.lfu_log_factor;
@@ -224,11 +248,8 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   lock_for(locked, *row.spec, keys);
   changes_.clear();
   effects_.clear();
-  RunEnvironment env = environment(session);
-  env.stripes = &locked;
-  env.changes = &changes_;
-  env.stats = &stats_;
-  env.random = &random_;
+  RunEnvironment env = environment(locked);
+  env.touch = !session.identity.no_touch;
   env.hashed_keys = keys;
   // Whoever visits stripe by stripe has let go of them when records are written: it must not remove keys.
   if (row.spec->locks == Locks::kEach && env.expiry == ExpiryMode::kDelete) {
@@ -273,16 +294,27 @@ void Dispatcher::count(const CommandTable::Row& row, Session& session,
   bump(stats.calls);
   bump(stats.cycles, taken);
   if (settings.slowlog_us >= 0 && !row.spec->has(kSkipSlowlog)) {
-    const auto us = static_cast<std::int64_t>(static_cast<double>(taken) / cycles_per_us());
-    if (us >= settings.slowlog_us) [[unlikely]] host_.slow(session, words, us);
+    const double us_limit = static_cast<double>(settings.slowlog_us);
+    if (static_cast<double>(taken) >= us_limit * cycles_per_us_) [[unlikely]] {
+      host_.slow(session, words,
+                 static_cast<std::int64_t>(static_cast<double>(taken) / cycles_per_us_));
+    }
   }
 }
 
 void append_words(Bytes& out, std::span<const Word> words) {
-  std::vector<ByteView> views;
-  views.reserve(words.size());
-  for (const Word& word : words) views.push_back(word.text);
-  append_request(out, views);
+  const auto line = [&out](char type, std::size_t count) {
+    char text[kIntegerCharsMax];
+    out += type;
+    out.append(text, format_unsigned(count, text));
+    out += "\r\n";
+  };
+  line('*', words.size());
+  for (const Word& word : words) {
+    line('$', word.text.size());
+    out.append(word.text);
+    out += "\r\n";
+  }
 }
 
 // --- the end of a run ---------------------------------------------------------------------------------
@@ -388,11 +420,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;
-  RunEnvironment env = environment(session);
-  env.stripes = &locked;
-  env.changes = &changes_;
-  env.stats = &stats_;
-  env.random = &random_;
+  RunEnvironment env = environment(locked);
   env.hashed_keys = own_hashes_;
   env.expiry = ExpiryMode::kIgnore;
   env.events_wanted = 0;
@@ -405,8 +433,9 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
   const Lsn lsn = keyspace_.position();
   locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  signal_touched(locked, changes_);
   locked.unlock();
-  changes_.garbage.clear();
+  finish(lsn);
   if (!status) return Error(ErrorCode::kCorrupt, status.error().text());
   return ok;
 }

@@ -111,6 +111,8 @@ class Dispatcher {
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 
   // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is on its way.
+  // Waits for stripes and for whoever runs the request just now, so nobody may call it while holding stripes: a
+  // handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
   // Removes keys whose time has come in stripes first, first + step, ...; ends after about `budget_us`.
@@ -148,16 +150,18 @@ class Dispatcher {
   void prepare_window();
   void prefetch_keys(bool items);
   Prepared take_prepared(std::span<const Word> words);
+  void read_clocks();
   static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
                         std::vector<HashedKey>& hashes);
 
   Status refuse(Session& session, const CommandTable::Row& row, std::span<const Word> words);
   Status check_memory(Session& session, const CommandSpec& spec);
+  static bool is_exec(const CommandSpec& spec);
   static bool any_queued(const Session& session, bool (*test)(const CommandSpec&));
   RunOutcome reject(Session& session, const CommandTable::Row* row, const Error& error,
                     ReplyWriter& reply);
 
-  RunEnvironment environment(const Session& session) const;
+  RunEnvironment environment(LockedStripes& locked);
   RunOutcome execute(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                      ByteView raw, std::span<const HashedKey> keys, ReplyWriter& reply,
                      const std::shared_ptr<Parked>& again);
@@ -188,10 +192,12 @@ class Dispatcher {
   void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
   void add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log);
   void remove_watches(Session& session);
+  Status run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply);
 
+  bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
   bool evict_one();
-  void sample_for_eviction(unsigned stripe);
+  unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
 
   Keyspace& keyspace_;
@@ -201,6 +207,7 @@ class Dispatcher {
   DispatchHost& host_;
   Random random_;
   KeyspaceStats stats_;
+  const double cycles_per_us_;
   std::unique_ptr<CommandStats[]> command_stats_;
 
   const RequestParser* batch_{nullptr};
@@ -211,7 +218,8 @@ class Dispatcher {
   std::vector<HashedKey> hashes_;      // of the window
   std::vector<HashedKey> own_hashes_;  // of a request outside any batch
   std::int64_t now_us_{0};
-  std::uint64_t cycles_{0};  // when the last run ended
+  std::uint64_t cycles_{0};        // when the last run ended
+  std::uint64_t clock_cycles_{0};  // when now_us_ was read
 
   Changes changes_;
   Effects effects_;

@@ -16,7 +16,8 @@ std::uint64_t eviction_score(const Entry& entry, const RunEnvironment& env, Evic
     case EvictionPolicy::kVolatileLfu:
       return 255U - lfu_counter(entry.access(), env.now_ms, env.lfu_decay_minutes);
     default:
-      return lru_now(env.now_ms) - entry.access();
+      // A clock that was set back must not make the newest keys the oldest.
+      return lru_now(env.now_ms) - std::min(entry.access(), lru_now(env.now_ms));
   }
 }
 
@@ -59,11 +60,16 @@ bool Dispatcher::evict_some(std::int64_t budget_us) {
   return true;
 }
 
-// Samples stripes from a random one on until there is a candidate that still exists, and removes it.
+// Samples stripes from a random one on until there is a choice of candidates, and removes the best that still
+// exists. With few keys that takes many stripes: one alone may have a single key.
 bool Dispatcher::evict_one() {
   const auto start = static_cast<unsigned>(random_.below(kStripes));
+  const unsigned wanted =
+      evicts_at_random(settings.maxmemory_policy) ? 1 : settings.maxmemory_samples;
+  unsigned sampled = 0;
   for (unsigned i = 0; i < kStripes; ++i) {
-    sample_for_eviction((start + i) % kStripes);
+    sampled += sample_for_eviction((start + i) % kStripes);
+    if (sampled < wanted && i + 1 < kStripes) continue;
     while (auto candidate = eviction_pool_.take_best()) {
       if (evict_key(*candidate)) return true;
     }
@@ -71,11 +77,13 @@ bool Dispatcher::evict_one() {
   return false;
 }
 
-void Dispatcher::sample_for_eviction(unsigned stripe) {
+// Offers some entries of a stripe to the pool; returns how many.
+unsigned Dispatcher::sample_for_eviction(unsigned stripe) {
   const EvictionPolicy policy = settings.maxmemory_policy;
-  RunEnvironment env = environment(Session{});
   LockedStripes locked(keyspace_);
+  const RunEnvironment env = environment(locked);
   locked.lock_one(stripe);
+  unsigned sampled = 0;
   for (unsigned db = 0; db < keyspace_.databases(); ++db) {
     Shard& shard = locked.stripe(stripe).shards[keyspace_.physical(db)];
     const EntryTable& table = evicts_all_keys(policy) ? shard.keys : shard.expires;
@@ -83,26 +91,25 @@ void Dispatcher::sample_for_eviction(unsigned stripe) {
     if (evicts_at_random(policy)) {
       const auto* entry = static_cast<const Entry*>(table.random(random_).pointer);
       eviction_pool_.offer(random_.next() >> 1, db, entry->key());
+      ++sampled;
       continue;
     }
     unsigned left = settings.maxmemory_samples;
     table.sample(random_, [&](TableItem item) {
       const auto* entry = static_cast<const Entry*>(item.pointer);
       eviction_pool_.offer(eviction_score(*entry, env, policy), db, entry->key());
+      ++sampled;
       return --left > 0;
     });
   }
+  return sampled;
 }
 
 bool Dispatcher::evict_key(const EvictionPool::Candidate& candidate) {
   LockedStripes locked(keyspace_);
   locked.lock_one(stripe_of(hash_in_memory(candidate.key)));
   changes_.clear();
-  RunEnvironment env = environment(Session{});
-  env.stripes = &locked;
-  env.changes = &changes_;
-  env.stats = &stats_;
-  env.random = &random_;
+  RunEnvironment env = environment(locked);
   env.lazy_free = settings.lazyfree_eviction;
   Database db(env, candidate.db);
   const Entry* entry = db.peek(candidate.key);

@@ -17,7 +17,8 @@ std::size_t Dispatcher::expire_some(unsigned first, unsigned step, std::int64_t 
   std::size_t removed = 0;
   for (unsigned i = 0; i < stripes; ++i) {
     const unsigned stripe = first + (expire_stripe_++ % stripes) * step;
-    for (unsigned db = 0; db < keyspace_.databases(); ++db) {
+    const unsigned databases = has_expiries(stripe) ? keyspace_.databases() : 0;
+    for (unsigned db = 0; db < databases; ++db) {
       std::size_t now_removed = 0;
       do {
         now_removed = expire_in(stripe, db);
@@ -27,6 +28,16 @@ std::size_t Dispatcher::expire_some(unsigned first, unsigned step, std::int64_t 
     if (i % 8 == 7 && clock_.monotonic_us() >= deadline) break;
   }
   return removed;
+}
+
+// Whether a stripe has any key with an expiry: one lock instead of one for each database.
+bool Dispatcher::has_expiries(unsigned stripe) {
+  LockedStripes locked(keyspace_);
+  locked.lock_one(stripe);
+  for (unsigned db = 0; db < keyspace_.databases(); ++db) {
+    if (!locked.stripe(stripe).shards[db].expires.empty()) return true;
+  }
+  return false;
 }
 
 // Samples one table once; returns how many keys were removed.
@@ -45,16 +56,13 @@ std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
   if (due.empty()) return 0;
 
   changes_.clear();
-  RunEnvironment env = environment(Session{});
-  env.stripes = &locked;
-  env.changes = &changes_;
-  env.stats = &stats_;
-  env.random = &random_;
+  RunEnvironment env = environment(locked);
   env.lazy_free = settings.lazyfree_expire;
   Database database(env, db);
   for (const Bytes& key : due) database.peek(key);
+  const std::size_t removed = changes_.expired.size();  // `due` may name a key twice
   settle_own_work(locked);
-  return due.size();
+  return removed;
 }
 
 // The end of a run that no client asked for (expiry, eviction): what was removed stands in changes_.expired.

@@ -90,6 +90,8 @@ constexpr CommandSpec kCommands[] = {
      .since = "2.2.0"},
 };
 
+constexpr std::string_view kAborted = "EXECABORT Transaction discarded because of";
+
 // Whether the key is in the table with its time already over.
 bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) {
   const std::uint64_t hash = hash_in_memory(key);
@@ -124,18 +126,26 @@ StoredRequest StoredRequest::copy_of(std::span<const Word> words, const CommandT
 }
 
 // The words of what a transaction did, back to back.
+bool Dispatcher::is_exec(const CommandSpec& spec) { return spec.run == memoir::exec; }
+
+Bytes aborted_exec(ByteView error) {
+  const ByteView code = "ERR ";
+  if (error.starts_with(code)) error.remove_prefix(code.size());
+  return Bytes(kAborted) + ": " + Bytes(error);
+}
+
 struct Dispatcher::TransactionLog {
   unsigned record_db;
   unsigned db;
   std::size_t count = 0;
   Bytes resp;
 
-  void add(unsigned command_db, ByteView words) {
+  void add(unsigned command_db, ByteView words, std::size_t commands = 1) {
     if (words.empty()) return;
     if (count == 0) record_db = db = command_db;
     select(command_db);
     resp += words;
-    ++count;
+    count += commands;
   }
   void select(unsigned to) {
     if (to == db) return;
@@ -153,11 +163,22 @@ struct Dispatcher::TransactionLog {
 };
 
 Status Dispatcher::exec(Context& ctx, ReplyWriter& reply) {
+  Transaction done;
+  Status status = run_transaction(ctx, done, reply);
+  if (settings.monitored) [[unlikely]] {
+    for (const StoredRequest& request : done.queue) host_.monitor(ctx.session_, request.words);
+    host_.monitor(ctx.session_, ctx.words_);
+  }
+  return status;
+}
+
+// Moves the transaction to `done` if it is run.
+Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply) {
   Session& session = ctx.session();
   if (!session.transaction.open) return Error("ERR EXEC without MULTI");
   if (session.transaction.broken) {
     discard(session);
-    return Error("EXECABORT Transaction discarded because of previous errors.");
+    return Error(Bytes(kAborted) + " previous errors.");
   }
   StripeSet set;
   for (const StoredRequest& request : session.transaction.queue) {
@@ -179,7 +200,8 @@ Status Dispatcher::exec(Context& ctx, ReplyWriter& reply) {
   if (dirty) {
     reply.null_array();
   } else {
-    run_queued(ctx, transaction.queue, reply);
+    done = std::move(transaction);
+    run_queued(ctx, done.queue, reply);
   }
   ctx.lsn_ = depends_on(locked, Locks::kKeys);
   ctx.env_.stripes = outer;
@@ -221,7 +243,7 @@ void Dispatcher::run_queued(Context& ctx, std::span<const StoredRequest> queue,
 void Dispatcher::add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log) {
   const JournalForm form = ctx.row_->spec->journal;
   if (changes_.count == 0 || form == JournalForm::kNone || effects_.suppressed()) return;
-  if (effects_.count() > 0) return log.add(ctx.first_db_, effects_.resp());
+  if (effects_.count() > 0) return log.add(ctx.first_db_, effects_.resp(), effects_.count());
   if (form == JournalForm::kEffects) return;
   words_scratch_.clear();
   append_words(words_scratch_, words);
@@ -248,7 +270,8 @@ void Dispatcher::watch(Context& ctx, std::span<const Word> keys) {
     Stripe& stripe = ctx.stripes().stripe(stripe_of(hash));
     if (!stripe.watchers) stripe.watchers = std::make_unique<Watchers>();
     static_cast<Watchers&>(*stripe.watchers)
-        .add({db, Bytes(word.text)}, {session.watch_state, there && !expired});
+        .add({db, Bytes(word.text)},
+             {.state = session.watch_state, .existed = there && !expired, .expired = expired});
     stripe.has_watchers = true;
     session.watched.push_back({db, Bytes(word.text), expired});
   }
@@ -282,7 +305,10 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
   for (KeyRef& touched : changes.touched) {
     Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
     if (stripe.has_watchers) {
-      static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key});
+      const std::uint64_t hash = hash_in_memory(touched.key);
+      const bool there =
+          static_cast<bool>(locked.shard(touched.db, hash).keys.find(touched.key, hash));
+      static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key}, there);
     }
     if (stripe.has_waiters) ready_.push_back(std::move(touched));
   }

@@ -9,4 +9,7 @@ namespace memoir {
 
 std::span<const CommandSpec> transaction_commands();
 
+// EXEC's reply when EXEC itself was refused with `error`.
+Bytes aborted_exec(ByteView error);
+
 }  // namespace memoir

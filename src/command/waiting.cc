@@ -127,7 +127,7 @@ bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
   const std::span<const Word> words = parked->request.words;
   std::vector<HashedKey> keys;
   each_key(*parked->request.row->spec, words, [&](std::size_t i) {
-    keys.push_back({words[i].text.data(), hash_in_memory(words[i].text)});
+    keys.push_back({words[i].text, hash_in_memory(words[i].text)});
   });
   const RunOutcome outcome = execute(proxy, *parked->request.row, words, {}, keys, reply, parked);
   if (outcome.parked) return false;

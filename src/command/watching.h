@@ -18,6 +18,7 @@ class Watchers final : public StripeAttachment {
   struct Watch {
     std::shared_ptr<WatchState> state;
     bool existed;  // when WATCH was called
+    bool expired;  // it was there then, but its time was over: that it goes is no change
   };
 
   void add(Key key, Watch watch) { watches_[std::move(key)].push_back(std::move(watch)); }
@@ -27,10 +28,14 @@ class Watchers final : public StripeAttachment {
     std::erase_if(found->second, [&](const Watch& watch) { return watch.state.get() == state; });
     if (found->second.empty()) watches_.erase(found);
   }
-  void mark(const Key& key) {
+  // A key changed and is now `there` or not.
+  void mark(const Key& key, bool there) {
     const auto found = watches_.find(key);
     if (found == watches_.end()) return;
-    for (const Watch& watch : found->second) watch.state->dirty.store(true);
+    for (Watch& watch : found->second) {
+      const bool only_went = std::exchange(watch.expired, false) && !there;
+      if (!only_went) watch.state->dirty.store(true);
+    }
   }
   // Marks the keys of a database that was flushed or exchanged: those that were there or are now.
   template <class Exists>

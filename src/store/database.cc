@@ -19,6 +19,10 @@ std::uint32_t lfu_minutes(std::int64_t now_ms) {
   return static_cast<std::uint32_t>(now_ms / 60000) & 0xffff;
 }
 
+Entry* entry_at(const EntryTable::Place& place) {
+  return place ? static_cast<Entry*>(place.item().pointer) : nullptr;
+}
+
 }  // namespace
 
 EventClass event_class_of(TypeId type) {
@@ -85,10 +89,23 @@ bool Database::expire_if_due(Entry* entry, std::uint64_t hash) {
 }
 
 Entry* Database::peek(ByteView key, std::uint64_t hash) {
-  const EntryTable::Place place = shard(hash).keys.find(key, hash);
-  if (!place) return nullptr;
-  auto* entry = static_cast<Entry*>(place.item().pointer);
-  return expire_if_due(entry, hash) ? nullptr : entry;
+  Entry* entry = entry_at(shard(hash).keys.find(key, hash));
+  return entry && expire_if_due(entry, hash) ? nullptr : entry;
+}
+
+// Handlers ask for their keys in order, so it is mostly the one after the last. Searching them all would take
+// longer than hashing.
+std::uint64_t Database::hash_of_another(ByteView key) const {
+  constexpr std::size_t kSearched = 4;
+  const std::span<const HashedKey> known = env_->hashed_keys;
+  const auto knows = [&](std::size_t at) { return at < known.size() && known[at].is(key); };
+  std::size_t at = env_->last_hashed + 1;
+  if (!knows(at)) {
+    for (at = 0; at < kSearched && !knows(at);) ++at;
+    if (at == kSearched) return hash_in_memory(key);
+  }
+  env_->last_hashed = at;
+  return known[at].hash;
 }
 
 Entry* Database::lookup(ByteView key) {
@@ -110,6 +127,13 @@ void Database::before_change(ByteView key, std::uint64_t hash, const Entry* entr
     observer->before_change(env_->stripes->keyspace().physical(index_), key, entry,
                             where.keys.home(hash));
   }
+}
+
+void Database::before_creation(ByteView key, std::uint64_t hash) {
+  const Entry* hidden = nullptr;
+  if (env_->expiry == ExpiryMode::kHide) hidden = entry_at(shard(hash).keys.find(key, hash));
+  before_change(key, hash, hidden);
+  if (hidden) drop(key, hash);
 }
 
 void Database::after_change(ByteView key, std::uint64_t hash) {
@@ -138,7 +162,6 @@ void Database::insert(Entry* entry, std::uint64_t hash) {
   Shard& where = shard(hash);
   where.keys.insert({entry}, hash);
   if (entry->has_expiry()) where.expires.insert({entry}, hash);
-  if (env_->events_wanted & kEventNew) notify(kEventNew, "new", entry->key());
 }
 
 void Database::free_entry(Entry* entry) {
@@ -154,7 +177,7 @@ void Database::drop(ByteView key, std::uint64_t hash) {
   Shard& where = shard(hash);
   const EntryTable::Place place = where.keys.find(key, hash);
   if (!place) return;
-  auto* entry = static_cast<Entry*>(place.item().pointer);
+  Entry* const entry = entry_at(place);
   if (entry->has_expiry()) where.expires.erase(where.expires.find(key, hash), hash);
   where.keys.erase(place, hash);
   free_entry(entry);
@@ -166,22 +189,32 @@ void Database::replace(Entry* from, Entry* to, std::uint64_t hash) {
   const ByteView key = to->key();
   const EntryTable::Place place = where.keys.find(key, hash);
   ASSERT(place && place.item().pointer == from);
-  if (to->has_expiry()) EntryTable::replace(where.expires.find(key, hash), {to});
+  if (from->has_expiry()) EntryTable::replace(where.expires.find(key, hash), {to});
   EntryTable::replace(place, {to});
 }
 
-void Database::upsert(ByteView key, Entry* entry, std::uint64_t hash) {
-  Shard& where = shard(hash);
-  const EntryTable::Place place = where.keys.find(key, hash);
+// Where the key is that a write is about to give another value; none if it is missing. A key whose time is over
+// is deleted first if that is ours to do.
+EntryTable::Place Database::place_for_write(ByteView key, std::uint64_t hash) {
+  const EntryTable& keys = shard(hash).keys;
+  const EntryTable::Place place = keys.find(key, hash);
+  if (place && expire_if_due(entry_at(place), hash)) return keys.find(key, hash);
+  return place;
+}
+
+// Puts a new entry in the place of its key's old one; without a place the key is new.
+void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash) {
   if (!place) {
     insert(entry, hash);
+    if (env_->events_wanted & kEventNew) notify(kEventNew, "new", entry->key());
     return;
   }
-  auto* old = static_cast<Entry*>(place.item().pointer);
+  Shard& where = shard(hash);
+  Entry* const old = entry_at(place);
   if (old->has_expiry() && entry->has_expiry()) {
-    EntryTable::replace(where.expires.find(key, hash), {entry});
+    EntryTable::replace(where.expires.find(old->key(), hash), {entry});
   } else if (old->has_expiry()) {
-    where.expires.erase(where.expires.find(key, hash), hash);
+    where.expires.erase(where.expires.find(old->key(), hash), hash);
   } else if (entry->has_expiry()) {
     where.expires.insert({entry}, hash);
   }
@@ -191,34 +224,45 @@ void Database::upsert(ByteView key, Entry* entry, std::uint64_t hash) {
   free_entry(old);
 }
 
+// Gives an entry another string without another allocation, if its form allows that and little memory stays
+// unused.
+bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
+                            std::int64_t expire_ms) {
+  if (!entry->is_string() || entry->has_expiry() != (expire_ms != kNoExpiry)) return false;
+  if (integer) {
+    if (entry->storage() != Storage::kInteger) return false;
+    entry->set_integer(*integer);
+  } else {
+    if (entry->storage() > Storage::kInlineRaw || value.size() > Entry::kInlineBytesMax) return false;
+    if (value.size() != entry->bytes().size()) {
+      const std::size_t capacity = entry->inline_capacity();
+      if (value.size() > capacity || value.size() * 2 + 16 < capacity) return false;
+    }
+    entry->set_inline(value, Storage::kInline);
+  }
+  if (expire_ms != kNoExpiry) entry->set_expire_ms(expire_ms);
+  touch(entry);
+  return true;
+}
+
 void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner,
                           std::int64_t expire_ms, const char* event) {
   const std::uint64_t hash = hash_of(key);
-  Shard& where = shard(hash);
-  const EntryTable::Place place = where.keys.find(key, hash);
-  Entry* old = place ? static_cast<Entry*>(place.item().pointer) : nullptr;
-  if (old && expire_if_due(old, hash) && env_->expiry == ExpiryMode::kDelete) old = nullptr;
+  const EntryTable::Place place = place_for_write(key, hash);
+  Entry* const old = entry_at(place);
   before_change(key, hash, old);
 
-  const bool short_value = value.size() <= Entry::kInlineBytesMax;
   std::optional<std::int64_t> integer;
   if (value.size() <= kIntegerCharsMax) integer = parse_integer(value);
-  const bool same_expiry = old && expire_ms == kNoExpiry && !old->has_expiry();
-  if (same_expiry && old->is_string() && integer && old->storage() == Storage::kInteger) {
-    old->set_integer(*integer);
-    touch(old);
-  } else if (same_expiry && old->is_string() && !integer && short_value &&
-             old->storage() <= Storage::kInlineRaw && value.size() <= old->inline_capacity() &&
-             value.size() * 2 + 16 >= old->inline_capacity()) {
-    old->set_inline(value, Storage::kInline);
-    touch(old);
+  if (old && set_in_place(old, value, integer, expire_ms)) {
+    // done
   } else if (integer) {
-    upsert(key, Entry::make_integer(key, *integer, expire_ms), hash);
-  } else if (short_value) {
-    upsert(key, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
+    store(place, Entry::make_integer(key, *integer, expire_ms), hash);
+  } else if (value.size() <= Entry::kInlineBytesMax) {
+    store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
   } else {
-    upsert(key, Entry::make_shared(key, owner ? owner : SharedBytes::copy_of(value), expire_ms),
-           hash);
+    store(place, Entry::make_shared(key, owner ? owner : SharedBytes::copy_of(value), expire_ms),
+          hash);
   }
   add_changes();
   after_change(key, hash);
@@ -228,8 +272,9 @@ void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner
 void Database::set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms,
                            const char* event) {
   const std::uint64_t hash = hash_of(key);
-  before_change(key, hash, peek(key, hash));
-  upsert(key, Entry::make_integer(key, value, expire_ms), hash);
+  const EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
+  store(place, Entry::make_integer(key, value, expire_ms), hash);
   add_changes();
   after_change(key, hash);
   if (event) notify(kEventString, event, key);
@@ -239,8 +284,9 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
                           const char* event) {
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
-  before_change(key, hash, peek(key, hash));
-  upsert(key, Entry::make_object(key, std::move(value), expire_ms), hash);
+  const EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
+  store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
   add_changes();
   after_change(key, hash);
   if (event) notify(event_class_of(type), event, key);
@@ -272,36 +318,37 @@ Entry* Database::take(ByteView key) {
 
 void Database::put(ByteView key, Entry* entry) {
   const std::uint64_t hash = hash_of(key);
-  before_change(key, hash, peek(key, hash));
+  const EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
   const std::uint32_t access = entry->access();
   if (entry->key() != key) entry = Entry::rebuild(entry, key, entry->expire_ms());
-  upsert(key, entry, hash);
+  store(place, entry, hash);
   entry->set_access(access);
   after_change(key, hash);
 }
 
+// The key is there even if its time has come meanwhile: whoever calls has looked.
 void Database::set_expiry(ByteView key, std::int64_t expire_ms) {
   const std::uint64_t hash = hash_of(key);
-  Entry* entry = peek(key, hash);
-  ASSERT(entry != nullptr);
+  Shard& where = shard(hash);
+  const EntryTable::Place place = where.keys.find(key, hash);
+  ASSERT(place);
+  Entry* const entry = entry_at(place);
   before_change(key, hash, entry);
   const bool wants = expire_ms != kNoExpiry;
-  if (wants && entry->has_expiry()) {
-    entry->set_expire_ms(expire_ms);
-  } else if (wants != entry->has_expiry()) {
-    Shard& where = shard(hash);
-    if (!wants) where.expires.erase(where.expires.find(key, hash), hash);
-    const EntryTable::Place place = where.keys.find(key, hash);
-    const Bytes copy(key);  // `key` may lie in the entry that rebuild() frees
-    Entry* rebuilt = Entry::rebuild(entry, copy, expire_ms);
-    EntryTable::replace(place, {rebuilt});
-    if (wants) where.expires.insert({rebuilt}, hash);
+  if (wants == entry->has_expiry()) {
+    if (wants) entry->set_expire_ms(expire_ms);
     add_changes();
-    after_change(copy, hash);
+    after_change(key, hash);
     return;
   }
+  const Bytes copy(key);  // `key` may lie in the entry that rebuild() frees
+  if (!wants) where.expires.erase(where.expires.find(copy, hash), hash);
+  Entry* const rebuilt = Entry::rebuild(entry, copy, expire_ms);
+  EntryTable::replace(place, {rebuilt});
+  if (wants) where.expires.insert({rebuilt}, hash);
   add_changes();
-  after_change(key, hash);
+  after_change(copy, hash);
 }
 
 Result<StringEdit> Database::edit_string(ByteView key, IfMissing mode) {
@@ -314,7 +361,7 @@ Result<StringEdit> Database::edit_string(ByteView key, IfMissing mode) {
     return StringEdit(*this, key, hash, entry, false);
   }
   if (mode == IfMissing::kNone) return StringEdit();
-  before_change(key, hash, nullptr);
+  before_creation(key, hash);
   entry = Entry::make_inline(key, "", Storage::kInline);
   insert(entry, hash);
   return StringEdit(*this, key, hash, entry, true);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -33,8 +34,10 @@ enum class AccessPolicy : std::uint8_t { kLru, kLfu };
 
 // A key's hash as the dispatcher computed it, found again by the address of the key's bytes.
 struct HashedKey {
-  const char* data;
+  ByteView key;
   std::uint64_t hash;
+  // An empty word may lie where the next one begins, so the address alone does not tell.
+  bool is(ByteView other) const { return key.data() == other.data() && key.size() == other.size(); }
 };
 
 // Counters of a worker; others read them without a lock.
@@ -55,6 +58,7 @@ struct RunEnvironment {
   Changes* changes = nullptr;
   KeyspaceStats* stats = nullptr;
   std::span<const HashedKey> hashed_keys;
+  std::size_t last_hashed = 0;  // which of them was asked for last
   std::int64_t now_ms = 0;
   std::uint32_t events_wanted = 0;  // EventClass bits of notify-keyspace-events; 0: none
   ExpiryMode expiry = ExpiryMode::kDelete;
@@ -127,18 +131,21 @@ class Database {
   void signal_changed(ByteView key, std::uint64_t hash);
 
   std::uint64_t hash_of(ByteView key) const {
-    for (const HashedKey& known : env_->hashed_keys) {
-      if (known.data == key.data()) return known.hash;
-    }
-    return hash_in_memory(key);
+    const std::span<const HashedKey> known = env_->hashed_keys;
+    const std::size_t last = env_->last_hashed;
+    if (last < known.size() && known[last].is(key)) return known[last].hash;
+    return hash_of_another(key);
   }
   Shard& shard(std::uint64_t hash) const { return env_->stripes->shard(index_, hash); }
   Stripe& stripe(std::uint64_t hash) const { return env_->stripes->stripe(stripe_of(hash)); }
 
   // Called by the guards. `entry` is null for a key about to appear.
   void before_change(ByteView key, std::uint64_t hash, const Entry* entry);
+  // The same for a missing key that is about to be created. One that is only hidden, since its time is over
+  // and this is not the place where keys expire, goes.
+  void before_creation(ByteView key, std::uint64_t hash);
   void after_change(ByteView key, std::uint64_t hash);
-  // Inserts a new entry for a missing key: access clock, "new" event.
+  // Inserts a new entry for a missing key, with a fresh access clock; no event.
   void insert(Entry* entry, std::uint64_t hash);
   // Removes the entry of `key` without event; its value is freed (in the background if large).
   void drop(ByteView key, std::uint64_t hash);
@@ -149,7 +156,11 @@ class Database {
   bool expire_if_due(Entry* entry, std::uint64_t hash);
   void touch(Entry* entry);
   void free_entry(Entry* entry);
-  void upsert(ByteView key, Entry* entry, std::uint64_t hash);
+  std::uint64_t hash_of_another(ByteView key) const;
+  EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
+  void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
+                    std::int64_t expire_ms);
 
   RunEnvironment* env_;
   unsigned index_;

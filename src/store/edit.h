@@ -47,12 +47,14 @@ class Edit {
     const bool empty = value_->size() == 0;
     if (changes_ > 0) {
       db_->add_changes(changes_);
-      db_->after_change(key_, hash_);
+      if (created_ && !empty) db_->notify(kEventNew, "new", key_);
       if (event_) db_->notify(event_class_of(T::kTypeId), event_, key_);
       if (empty) {
         db_->drop(key_, hash_);
         if (!created_) db_->notify(kEventGeneric, "del", key_);
       }
+      // Last: a removal may have moved the bucket that is to be stamped.
+      db_->after_change(key_, hash_);
     } else if (empty) {
       db_->drop(key_, hash_);
     }
@@ -77,7 +79,7 @@ Result<Edit<T>> Database::edit(ByteView key, IfMissing mode) {
     return Edit<T>(*this, key, hash, static_cast<T*>(entry->object()), false);
   }
   if (mode == IfMissing::kNone) return Edit<T>();
-  before_change(key, hash, nullptr);
+  before_creation(key, hash);
   auto value = std::make_unique<T>();
   T* const raw = value.get();
   insert(Entry::make_object(key, std::move(value)), hash);

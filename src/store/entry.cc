@@ -1,6 +1,14 @@
 #include "src/store/entry.h"
 
 namespace memoir {
+namespace {
+
+// An empty view may have no address, which memcpy() must not be given.
+void copy_bytes(char* to, ByteView from) {
+  if (!from.empty()) std::memmove(to, from.data(), from.size());
+}
+
+}  // namespace
 
 Entry* Entry::make(TypeId type, Storage storage, ByteView key, std::int64_t expire_ms,
                    std::size_t inline_bytes) {
@@ -18,14 +26,14 @@ Entry* Entry::make(TypeId type, Storage storage, ByteView key, std::int64_t expi
   entry->access_ = 0;
   if (wide) entry->store_at<std::uint64_t>(0, key.size());
   if (expires) entry->set_expire_ms(expire_ms);
-  std::memcpy(entry->body() + fixed, key.data(), key.size());
+  copy_bytes(entry->body() + fixed, key);
   return entry;
 }
 
 Entry* Entry::make_inline(ByteView key, ByteView value, Storage storage, std::int64_t expire_ms) {
   DEBUG_ASSERT(value.size() <= kInlineBytesMax);
   Entry* entry = make(TypeId::kString, storage, key, expire_ms, value.size());
-  std::memcpy(entry->inline_data(), value.data(), value.size());
+  copy_bytes(entry->inline_data(), value);
   return entry;
 }
 
@@ -52,7 +60,7 @@ Entry* Entry::rebuild(Entry* from, ByteView key, std::int64_t expire_ms) {
   const ByteView value = is_inline ? from->bytes() : ByteView();
   Entry* entry = make(from->type(), from->storage(), key, expire_ms, value.size());
   if (is_inline) {
-    std::memcpy(entry->inline_data(), value.data(), value.size());
+    copy_bytes(entry->inline_data(), value);
   } else {
     entry->set_payload(from->payload());
   }
@@ -93,7 +101,7 @@ std::size_t Entry::inline_capacity() const {
 }
 
 void Entry::set_inline(ByteView value, Storage storage) {
-  std::memmove(inline_data(), value.data(), value.size());
+  copy_bytes(inline_data(), value);
   value_size_ = static_cast<std::uint8_t>(value.size());
   type_storage_ = static_cast<std::uint8_t>((type_storage_ & 15) |
                                             static_cast<unsigned>(storage) << 4);

@@ -21,6 +21,10 @@ Keyspace::~Keyspace() {
 
 void Keyspace::advance_position(Lsn lsn) {
   Lsn seen = position_.load(std::memory_order_relaxed);
+  if (!locking_) {  // one worker: no locked instruction is needed
+    if (seen < lsn) position_.store(lsn, std::memory_order_relaxed);
+    return;
+  }
   while (seen < lsn &&
          !position_.compare_exchange_weak(seen, lsn, std::memory_order_relaxed)) {
   }

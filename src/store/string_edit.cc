@@ -24,6 +24,7 @@ StringEdit::~StringEdit() {
   }
   db_->add_changes(changes_);
   db_->after_change(key_, hash_);
+  if (created_) db_->notify(kEventNew, "new", key_);
   if (event_) db_->notify(kEventString, event_, key_);
 }
 
@@ -110,7 +111,7 @@ void StringEdit::append(ByteView bytes) { write_at(size(), bytes); }
 
 void StringEdit::write_at(std::size_t offset, ByteView bytes) {
   char* const data = grow_to(offset + bytes.size());
-  std::memcpy(data + offset, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(data + offset, bytes.data(), bytes.size());
 }
 
 }  // namespace memoir
