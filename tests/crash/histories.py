@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Checks that single keys are linearizable: each operation seems to happen at one moment within its call.
+"""Checks that single keys are linearizable: each operation seems to happen at one moment within
+its call.
 
     histories.py [--rounds N] [--seed S] [--server PATH] [--io-threads N] [--appendonly]
 
-Concurrent clients get, set, increment, exchange, delete and compare-and-set (WATCH, GET, MULTI, SET, EXEC)
-the same few keys; every call's beginning, end and result are noted. For each key a search after Wing and
-Gong, with Lowe's memory of states already tried, looks for an order that respects time and explains all
-results. A key without such an order is printed. The last line is "N passed, N failed" (keys).
+Concurrent clients get, set, increment, exchange, delete and compare-and-set (WATCH, GET, MULTI,
+SET, EXEC) the same few keys; every call's beginning, end and result are noted. For each key a
+search after Wing and Gong, with Lowe's memory of states already tried, looks for an order that
+respects time and explains all results. A key without such an order is printed. The last line is "N
+passed, N failed" (keys).
 """
 
 import argparse
@@ -52,12 +54,14 @@ def apply(operation, state):
         return state == result, argument
     if name == "del":
         return (1 if state is not None else 0) == result, None
-    expected, new = argument  # compare and set that succeeded: nobody wrote since the value was read
+    expected, new = argument  # a compare and set that succeeded: nobody wrote in between
     return state == expected, new
 
 
 def linearizable(history, state):
-    """Whether some order explains the history of one key that started as `state`; Wing, Gong and Lowe."""
+    """Whether some order explains the history of one key that started as `state`; Wing, Gong and
+    Lowe.
+    """
     events = sorted([(op.begin, 0, i) for i, op in enumerate(history)]
                     + [(op.end, 1, i) for i, op in enumerate(history)])
     count = len(events)
@@ -166,7 +170,9 @@ class Caller:
         if self.rng.random() < 0.5:
             replies = self.connection.pipeline([["MULTI"], ["SET", name, unique], ["EXEC"]])
         else:
-            replies = [self.connection.call(*words) for words in (["MULTI"], ["SET", name, unique], ["EXEC"])]
+            replies = [self.connection.call(*words)
+                                            for words in (["MULTI"], ["SET", name, unique],
+                                            ["EXEC"])]
         end = time.monotonic_ns()
         if isinstance(replies[2], Error):
             raise AssertionError(replies[2].decode())
@@ -175,7 +181,9 @@ class Caller:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+    description=__doc__,
+     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--server", default=memoir_path())
@@ -188,8 +196,9 @@ def main():
     sys.setswitchinterval(0.0005)
     passed = failed = operations = 0
     for journal in ([True] if options.appendonly else [False, True]):
-        with Server(options.server, ["--save", "", "--appendonly", "yes" if journal else "no", "--appendfsync",
-                                     "always", "--io-threads", str(options.io_threads)]).start() as server:
+        arguments = ["--save", "", "--appendonly", "yes" if journal else "no",
+                     "--appendfsync", "always", "--io-threads", str(options.io_threads)]
+        with Server(options.server, arguments).start() as server:
             for _ in range((options.rounds + 1) // 2):
                 setup = server.connect()
                 setup.call("FLUSHALL")
@@ -205,9 +214,11 @@ def main():
                 for caller in callers:
                     if caller.failure is not None:
                         failed += 1
-                        print("client %d: %r\n%s" % (caller.client, caller.failure, server.log_tail(20)))
+                        print("client %d: %r\n%s" %
+     (caller.client, caller.failure, server.log_tail(20)))
                 for key in range(KEYS):
-                    history = [operation for caller in callers for operation in caller.histories[key]]
+                    history = [
+    operation for caller in callers for operation in caller.histories[key]]
                     operations += len(history)
                     if linearizable(history, None):
                         passed += 1

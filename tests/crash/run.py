@@ -3,16 +3,17 @@
 
     run.py [--rounds N] [--seed S] [--server PATH] [--fsync MODE] [--io-threads N]
 
-A round is one life: clients write, the process dies by kill -9 at a random moment (now and then SIGTERM, or a
-second kill while it starts), and the next life must show
+A round is one life: clients write, the process dies by kill -9 at a random moment (now and then
+SIGTERM, or a second kill while it starts), and the next life must show
 
   - nothing acknowledged lost, nothing that was never sent, no gap in an order of writes;
   - the two keys of a MULTI or an MSET equal: never half a transaction;
   - a popped member gone, every other member there;
   - counters between what was acknowledged and what was sent.
 
-Data stay from round to round, so a journal of many lives is read each time. The modes of appendfsync and 1
-and 4 io-threads take turns, with a new folder for each. The last line is "N passed, N failed".
+Data stay from round to round, so a journal of many lives is read each time. The modes of
+appendfsync and 1 and 4 io-threads take turns, with a new folder for each. The last line is "N
+passed, N failed".
 """
 
 import argparse
@@ -39,9 +40,31 @@ class Writer:
 
     def __init__(self, number):
         self.number = number
-        self.key = {kind: b"%s:%d" % (kind.encode(), number) for kind in (
-            "seq", "count", "list", "multi-a", "multi-b", "mset-a", "mset-b", "set", "hash", "expiring")}
-        self.sent = dict.fromkeys(("seq", "count", "list", "multi", "mset", "set", "hash", "shared", "expiring"), 0)
+        self.key = {
+    kind: b"%s:%d" %
+    (kind.encode(),
+    number) for kind in (
+        "seq",
+        "count",
+        "list",
+        "multi-a",
+        "multi-b",
+        "mset-a",
+        "mset-b",
+        "set",
+        "hash",
+         "expiring")}
+        self.sent = dict.fromkeys(
+    ("seq",
+    "count",
+    "list",
+    "multi",
+    "mset",
+    "set",
+    "hash",
+    "shared",
+    "expiring"),
+     0)
         self.acked = dict(self.sent)
         self.popped = set()
         self.pops_unknown = 0
@@ -66,8 +89,17 @@ class Writer:
         """A pipeline of random writes; each reply read is an acknowledgement."""
         requests, kinds = [], []
         for _ in range(rng.choice((1, 1, 2, 5, 20, 50))):
-            kind = rng.choice(("seq", "count", "list", "multi", "mset", "set", "pop", "hash", "shared",
-                               "expiring"))
+            kind = rng.choice(
+    ("seq",
+    "count",
+    "list",
+    "multi",
+    "mset",
+    "set",
+    "pop",
+    "hash",
+    "shared",
+     "expiring"))
             key, number = self.key, self.sent.get(kind, 0) + 1
             if kind == "seq":
                 padding = b"x" * rng.choice((0, 10, 100, 40000 if rng.random() < 0.02 else 50))
@@ -125,7 +157,11 @@ class Writer:
         between("seq", int(text("seq").split(b":")[0]), "the last number written")
         between("count", int(text("count")), "a counter")
         hash_value = connection.call("HGET", key["hash"], "field")
-        between("hash", 0 if hash_value is NULL_BULK else int(float(hash_value)), "a field's counter")
+        between(
+    "hash",
+    0 if hash_value is NULL_BULK else int(
+        float(hash_value)),
+         "a field's counter")
         between("expiring", int(text("expiring")), "a key with a lifetime")
         for kind in ("multi", "mset"):
             a, b = text(kind + "-a"), text(kind + "-b")
@@ -135,7 +171,8 @@ class Writer:
         elements = [int(e) for e in connection.call("LRANGE", key["list"], 0, -1)]
         if elements and elements != list(range(elements[0], elements[-1] + 1)):
             problems.append("a list has gaps or repeats: %s" % elements[:50])
-        between("list", elements[-1] if elements else self.acked["list"] and 0, "a list's last element")
+        between("list", elements[-1] if elements else self.acked["list"]
+                and 0, "a list's last element")
         if len(elements) > KEPT:
             connection.call("LTRIM", key["list"], -KEPT, -1)
         self.check_set(connection, problems)
@@ -180,15 +217,19 @@ def live_and_die(server, writers, rng):
 
 def check_life(server, writers):
     connection = server.connect()
-    problems = ["writer %d: %s" % (writer.number, writer.failure) for writer in writers if writer.failure]
+    problems = ["writer %d: %s" % (writer.number, writer.failure)
+                                   for writer in writers if writer.failure]
     value = connection.call("GET", "shared")
     shared = 0 if value is NULL_BULK else int(value)
     acked, sent = (sum(getattr(w, which)["shared"] for w in writers) for which in ("acked", "sent"))
     if not acked <= shared <= sent:
-        problems.append("the shared counter is %d: acknowledged %d, sent %d" % (shared, acked, sent))
+        problems.append(
+    "the shared counter is %d: acknowledged %d, sent %d" %
+     (shared, acked, sent))
     for writer in writers:
         writer.failure = None
-        problems += ["writer %d: %s" % (writer.number, problem) for problem in writer.check(connection)]
+        problems += ["writer %d: %s" % (writer.number, problem)
+                                        for problem in writer.check(connection)]
         writer.sent["shared"] = writer.acked["shared"] = 0
     writers[0].sent["shared"] = writers[0].acked["shared"] = shared
     connection.close()
@@ -196,7 +237,9 @@ def check_life(server, writers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+    description=__doc__,
+     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--server", default=memoir_path())
@@ -206,13 +249,21 @@ def main():
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
     print("seed %d (repeat with --seed; the moment of a kill is never quite the same)" % seed)
     rng = random.Random(seed)
-    modes = [(fsync, threads) for fsync in ([options.fsync] if options.fsync else ["always", "everysec", "no"])
+    fsyncs = [options.fsync] if options.fsync else ["always", "everysec", "no"]
+    modes = [(fsync, threads) for fsync in fsyncs
              for threads in ([options.io_threads] if options.io_threads else [1, 4])]
     passed = failed = done = 0
     while done < options.rounds:
         fsync, threads = modes[(done // LIVES) % len(modes)]
-        server = Server(options.server, ["--appendonly", "yes", "--appendfsync", fsync, "--save", "",
-                                         "--io-threads", str(threads)])
+        server = Server(options.server,
+    ["--appendonly",
+    "yes",
+    "--appendfsync",
+    fsync,
+    "--save",
+    "",
+    "--io-threads",
+     str(threads)])
         writers = [Writer(number) for number in range(WRITERS)]
         try:
             server.start()
@@ -228,8 +279,9 @@ def main():
                 took = time.monotonic() - begin
                 sent = sum(sum(writer.sent.values()) for writer in writers)
                 problems = check_life(server, writers)
-                print("appendfsync %-8s io-threads %d: %s, back in %.2f s, %d writes in all: %s" % (
-                    fsync, threads, ended, took, sent, "; ".join(problems) or "as it should be"), flush=True)
+                print(
+    "appendfsync %-8s io-threads %d: %s, back in %.2f s, %d writes in all: %s" %
+     ( fsync, threads, ended, took, sent, "; ".join(problems) or "as it should be"), flush=True)
                 if problems:
                     failed += 1
                     break

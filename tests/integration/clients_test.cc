@@ -111,8 +111,8 @@ TEST_CASE("compare and set by WATCH loses no update", "[integration]") {
   REQUIRE(Client(server.port()).ask({"GET", "counter"}) == std::to_string(kClients * kWins));
 }
 
-// Goal: nobody sees a transaction half done. Method: clients move amounts between accounts that lie in
-// different stripes while others add all of them up.
+// Goal: nobody sees a transaction half done. Method: clients move amounts between accounts that
+// lie in different stripes while others add all of them up.
 TEST_CASE("a transaction is seen whole or not at all", "[integration]") {
   ServerProcess server(GENERATE(from_range(thread_counts())));
   constexpr int kAccounts = 10;

@@ -93,8 +93,8 @@ TEST_CASE("SIGTERM and SHUTDOWN end the process cleanly", "[integration]") {
   REQUIRE(Client(server.port()).ask({"GET", "key"}) == "value");
 }
 
-// Goal: when the disk is full, writes are refused and nothing acknowledged is lost; when there is room
-// again, writes go on. Method: the size of files the process may write is limited, then not.
+// Goal: when the disk is full, writes are refused and nothing acknowledged is lost; when there is
+// room again, writes go on. Method: the size of files the process may write is limited, then not.
 TEST_CASE("a full disk refuses writes and recovers", "[integration]") {
   ServerProcess server(GENERATE(from_range(thread_counts())),
                        {"--appendonly", "yes", "--appendfsync", "everysec"});

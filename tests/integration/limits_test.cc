@@ -1,4 +1,5 @@
-// What a server refuses: too many clients, too long waits, buffers too large, requests without a password.
+// What a server refuses: too many clients, too long waits, buffers too large, requests without a
+// password.
 #include <catch2/catch.hpp>
 
 #include "tests/integration/client.h"
@@ -57,7 +58,8 @@ TEST_CASE("a slow subscriber is dropped by the limit of its class", "[integratio
   for (int i = 0; i < 100; ++i) REQUIRE(client.receive().text() == message);
 }
 
-TEST_CASE("a request larger than client-query-buffer-limit closes the connection", "[integration]") {
+TEST_CASE("a request larger than client-query-buffer-limit closes the connection",
+          "[integration]") {
   ServerProcess server(GENERATE(from_range(thread_counts())),
                        {"--client-query-buffer-limit", "1mb"});
   RawSocket socket(server.port());

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kKeys = 6000;
 
-// Writes kKeys keys of 2000 bytes in a pipeline, each second one with a lifetime; returns the refusals.
+// Writes kKeys keys of 2000 bytes in a pipeline, each second one with a lifetime; returns the
+// refusals.
 int fill(Client& client, bool lifetimes) {
   const std::string value(2000, 'x');
   int refused = 0;
