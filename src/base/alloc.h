@@ -1,15 +1,17 @@
 // The allocator: mimalloc, with a count of what is allocated.
 //
-// Every allocation of the process, those of `new` included, is counted by its usable size, as Redis's
-// zmalloc does; `used_memory`, `maxmemory` and OBJECT's figures are derived from that one count.
-// Thread-safe. With MEMOIR_SYSTEM_MALLOC (sanitizer builds) the C library's allocator serves.
+// Every allocation of the process, those of `new` included, is counted by its usable size, as
+// Redis's zmalloc does; `used_memory`, `maxmemory` and OBJECT's figures are derived from that one
+// count. Thread-safe. With MEMOIR_SYSTEM_MALLOC (sanitizer builds) the C library's allocator
+// serves.
 #pragma once
 
 #include <cstddef>
 
 namespace memoir {
 
-// `size` bytes, aligned to 16 where size is 16 or more, else to 8. Never null: out of memory ends the process.
+// `size` bytes, aligned to 16 where size is 16 or more, else to 8. Never null: out of memory ends
+// the process.
 void* allocate(std::size_t size);
 // The same, aligned to a cache line and zeroed.
 void* allocate_lines(std::size_t size);

@@ -1,4 +1,5 @@
-// The three asserts. A failed one is our mistake: it prints where and ends the process with a stack trace.
+// The three asserts. A failed one is our mistake: it prints where and ends the process with a stack
+// trace.
 #pragma once
 
 namespace memoir {
@@ -6,8 +7,10 @@ namespace memoir {
 }
 
 // On in every build.
-#define ASSERT(condition) \
-  (__builtin_expect(!(condition), 0) ? ::memoir::assertion_failed(#condition, __FILE__, __LINE__) : (void)0)
+#define ASSERT(condition)                                                \
+  (__builtin_expect(!(condition), 0)                                     \
+       ? ::memoir::assertion_failed(#condition, __FILE__, __LINE__)      \
+       : (void)0)
 
 // For checks that cost more than O(1) or stand on the hottest path; on unless NDEBUG.
 #ifdef NDEBUG

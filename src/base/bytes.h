@@ -1,4 +1,5 @@
-// Bytes as they travel through Memoir: a view, an owned string, and a shared, immutable-by-default buffer.
+// Bytes as they travel through Memoir: a view, an owned string, and a shared, immutable-by-default
+// buffer.
 //
 // A ByteView lives as long as the call that received it; whoever keeps data makes a visible copy.
 // SharedBytes carries large values (a bulk argument received straight into its final allocation, a
@@ -22,8 +23,9 @@ namespace memoir {
 using ByteView = std::string_view;
 using Bytes = std::string;
 
-// A reference-counted buffer of one allocation. Copies share; the last one frees. The contents may be
-// changed only by an owner for whom unique() holds. A default-constructed one is null (no buffer).
+// A reference-counted buffer of one allocation. Copies share; the last one frees. The contents may
+// be changed only by an owner for whom unique() holds. A default-constructed one is null (no
+// buffer).
 class SharedBytes {
  public:
   SharedBytes() = default;

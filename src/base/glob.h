@@ -1,5 +1,5 @@
-// Redis's glob-style patterns (stringmatchlen): '*', '?', '[a-c^...]', '\' escapes. Linear-ish: a pattern of
-// many stars gives up as Redis does rather than run exponentially.
+// Redis's glob-style patterns (stringmatchlen): '*', '?', '[a-c^...]', '\' escapes. Linear-ish: a
+// pattern of many stars gives up as Redis does rather than run exponentially.
 #pragma once
 
 #include "src/base/bytes.h"

@@ -1,8 +1,8 @@
 // Errors are values. `Status` is ok or an Error; `Result<T>` is a T or an Error.
 //
-// An Error that goes to a client carries the reply's text with its code word ("ERR ...", "WRONGTYPE ..."),
-// without '-' and CRLF. An Error of the environment or of a decoder carries an ErrorCode that callers may
-// branch on and a text for the log.
+// An Error that goes to a client carries the reply's text with its code word ("ERR ...", "WRONGTYPE
+// ..."), without '-' and CRLF. An Error of the environment or of a decoder carries an ErrorCode
+// that callers may branch on and a text for the log.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,261 @@
+#include "datatypes/encoding/listpack.h"
+
+#include "src/base/alloc.h"
+
+namespace memoir {
+
+using listpack::byte_at;
+using listpack::element_size;
+using listpack::Encoded;
+using listpack::kEnd;
+
+namespace {
+
+// A block of at least `bytes`, with its real size.
+std::pair<char*, std::uint32_t> allocate_block(std::size_t bytes) {
+  ASSERT(bytes <= 0xffffffffU);
+  auto* block = static_cast<char*>(allocate(bytes));
+  const std::size_t usable = usable_size(block);
+  return {block, static_cast<std::uint32_t>(std::min<std::size_t>(usable, 0xffffffffU))};
+}
+
+// Bytes of the element at `at` without its back length, or 0 if it does not lie within `room`
+// bytes.
+std::size_t checked_encoded_size(const char* at, std::size_t room) {
+  const unsigned char b = byte_at(at);
+  if (b > 0xf4) return 0;
+  const std::size_t known = listpack::kElementSizes[b];
+  if (known != 0) return known <= room ? known - 1 : 0;
+  const std::size_t head = listpack::long_text_head(at);
+  if (room < head) return 0;
+  const std::size_t encoded = head + listpack::long_text_size(at);
+  return encoded + listpack::back_size(encoded) <= room ? encoded : 0;
+}
+
+bool is_canonical(const char* at, std::size_t encoded) {
+  if (!listpack::is_text(at)) {
+    return listpack::encode_integer(listpack::integer_at(at)).head_size == encoded;
+  }
+  const Encoded best = listpack::encode(listpack::text_at(at));
+  return best.head[0] == *at && best.encoded_size() == encoded;
+}
+
+}  // namespace
+
+Listpack Listpack::from_bytes(ByteView bytes) {
+  Listpack made;
+  if (byte_at(bytes.data() + kHeader) == kEnd) return made;
+  const auto [block, capacity] = allocate_block(bytes.size());
+  std::memcpy(block, bytes.data(), bytes.size());
+  made.block_ = block;
+  made.capacity_ = capacity;
+  return made;
+}
+
+Listpack::Form Listpack::inspect(ByteView bytes) {
+  if (bytes.size() < kHeader + 1 || load<std::uint32_t>(bytes.data()) != bytes.size()) {
+    return Form::kUnsound;
+  }
+  const char* at = bytes.data() + kHeader;
+  const char* const end = bytes.data() + bytes.size() - 1;
+  if (byte_at(end) != kEnd) return Form::kUnsound;
+  bool canonical = true;
+  std::size_t count = 0;
+  for (; at < end; ++count) {
+    const std::size_t encoded = checked_encoded_size(at, static_cast<std::size_t>(end - at));
+    if (encoded == 0) return Form::kUnsound;
+    char back[5];
+    Encoded::write_back(back, encoded);
+    const std::size_t back_size = listpack::back_size(encoded);
+    if (std::memcmp(at + encoded, back, back_size) != 0) return Form::kUnsound;
+    canonical = canonical && is_canonical(at, encoded);
+    at += encoded + back_size;
+  }
+  const std::uint16_t told = load<std::uint16_t>(bytes.data() + 4);
+  if (told != kCountUnknown && told != count) return Form::kUnsound;
+  return canonical ? Form::kCanonical : Form::kValid;
+}
+
+bool Listpack::decode(ByteView bytes, Listpack& out) {
+  const Form form = inspect(bytes);
+  if (form == Form::kUnsound) return false;
+  if (form == Form::kCanonical) {
+    out = from_bytes(bytes);
+    return true;
+  }
+  Listpack made;
+  made.reserve(bytes.size(), Side::kBack);
+  char buffer[kIntegerCharsMax];
+  for_each_from(bytes.data() + kHeader, [&](Cursor at) { made.append(made.text_of(at, buffer)); });
+  out = std::move(made);
+  return true;
+}
+
+std::size_t Listpack::count_elements() const {
+  std::size_t count = 0;
+  for_each([&](Cursor) { ++count; });
+  return count;
+}
+
+Listpack::Cursor Listpack::at(long index) const {
+  const auto known = static_cast<long>(count());
+  if (index < 0) index += known;
+  if (index < 0 || index >= known) return nullptr;
+  if (index <= known / 2) {
+    const char* at = data() + kHeader;
+    for (; index > 0; --index) at += element_size(at);
+    return at;
+  }
+  const char* at = end();
+  for (; index < known; ++index) at = listpack::element_before(at);
+  return at;
+}
+
+Listpack::Cursor Listpack::insert(Cursor at, const Encoded& value) {
+  const std::size_t offset = static_cast<std::size_t>((at ? at : end()) - data());
+  char* const place = splice(offset, 0, value.size());
+  add_to_header(static_cast<std::ptrdiff_t>(value.size()), 1);
+  value.write(place);
+  return place;
+}
+
+Listpack::Cursor Listpack::replace(Cursor at, const Encoded& value) {
+  const std::size_t before = element_size(at);
+  const std::size_t after = value.size();
+  char* const place = splice(static_cast<std::size_t>(at - data()), before, after);
+  add_to_header(static_cast<std::ptrdiff_t>(after) - static_cast<std::ptrdiff_t>(before), 0);
+  value.write(place);
+  return place;
+}
+
+Listpack::Cursor Listpack::erase_range(Cursor at, std::size_t count) {
+  const char* until = at;
+  std::size_t erased = 0;
+  for (; erased < count && byte_at(until) != kEnd; ++erased) until += element_size(until);
+  const auto bytes = static_cast<std::size_t>(until - at);
+  const std::size_t offset = static_cast<std::size_t>(at - data());
+  if (bytes != 0 && size_bytes() - bytes == kHeader + 1) {
+    clear();
+    return nullptr;
+  }
+  char* const place = splice(offset, bytes, 0);
+  if (bytes != 0) {
+    add_to_header(-static_cast<std::ptrdiff_t>(bytes), -static_cast<std::ptrdiff_t>(erased));
+  }
+  return byte_at(place) == kEnd ? nullptr : place;
+}
+
+Listpack::Cursor Listpack::find(const Encoded& value, Cursor from, unsigned skip) {
+  if (!from) return nullptr;
+  while (byte_at(from) != kEnd) {
+    if (value.equals(from)) return from;
+    from += element_size(from);
+    for (unsigned i = 0; i < skip && byte_at(from) != kEnd; ++i) from += element_size(from);
+  }
+  return nullptr;
+}
+
+Listpack Listpack::split(Cursor at) {
+  Listpack tail;
+  std::size_t moved = 0;
+  const char* until = at;
+  for (; byte_at(until) != kEnd; ++moved) until += element_size(until);
+  if (moved == 0) return tail;
+  const auto bytes = static_cast<std::size_t>(until - at);
+  char* const place = tail.splice(kHeader, 0, bytes);
+  std::memcpy(place, at, bytes);
+  tail.add_to_header(static_cast<std::ptrdiff_t>(bytes), static_cast<std::ptrdiff_t>(moved));
+  erase_range(at, moved);
+  return tail;
+}
+
+void Listpack::append_all(const Listpack& other) {
+  if (other.empty()) return;
+  const std::size_t bytes = other.size_bytes() - kHeader - 1;
+  const std::size_t count = other.count();
+  char* const place = splice(size_bytes() - 1, 0, bytes);
+  add_to_header(static_cast<std::ptrdiff_t>(bytes), static_cast<std::ptrdiff_t>(count));
+  std::memcpy(place, other.data() + kHeader, bytes);
+}
+
+void Listpack::reserve(std::size_t bytes, Side side) {
+  const std::size_t used = size_bytes();
+  if (bytes < used) bytes = used;
+  if (side == Side::kBack ? capacity_ - front_ >= bytes : front_ + used >= bytes) return;
+  const auto [block, capacity] = allocate_block(bytes);
+  const std::uint32_t front =
+      side == Side::kBack ? 0 : capacity - static_cast<std::uint32_t>(used);
+  std::memcpy(block + front, data(), used);
+  if (capacity_ != 0) memoir::release(block_);
+  block_ = block;
+  front_ = front;
+  capacity_ = capacity;
+}
+
+// The count stays unknown once it was, until the listpack is made anew: as in Redis.
+void Listpack::add_to_header(std::ptrdiff_t bytes, std::ptrdiff_t count) {
+  char* const header = data();
+  store(header, static_cast<std::uint32_t>(static_cast<std::ptrdiff_t>(size_bytes()) + bytes));
+  const std::uint16_t known = load<std::uint16_t>(header + 4);
+  if (known == kCountUnknown) return;
+  const std::ptrdiff_t sum = known + count;
+  store(header + 4, sum < kCountUnknown ? static_cast<std::uint16_t>(sum) : kCountUnknown);
+}
+
+// Replaces `remove` bytes at offset `at` by `add` bytes to be written at the address returned.
+// The header still tells the old size; the caller corrects it.
+char* Listpack::splice(std::size_t at, std::size_t remove, std::size_t add) {
+  const std::size_t used = size_bytes();
+  const std::size_t tail = used - at - remove;
+  if (add > remove) {
+    const std::size_t more = add - remove;
+    const std::size_t back_room = capacity_ == 0 ? 0 : capacity_ - front_ - used;
+    if (front_ + back_room < more || capacity_ == 0) return splice_into_new(at, remove, add);
+    if (at < tail ? front_ < more : back_room < more) {
+      make_room(at < tail ? Side::kFront : Side::kBack, more);
+    }
+  } else {
+    const std::size_t total = used - remove + add;
+    if (total * 2 <= capacity_ && capacity_ > 64) return splice_into_new(at, remove, add);
+  }
+  char* const start = data();
+  if (at < tail) {
+    const std::ptrdiff_t shift =
+        static_cast<std::ptrdiff_t>(remove) - static_cast<std::ptrdiff_t>(add);
+    if (shift != 0) std::memmove(start + shift, start, at);
+    front_ = static_cast<std::uint32_t>(front_ + shift);
+    return data() + at;
+  }
+  if (add != remove) std::memmove(start + at + add, start + at + remove, tail);
+  return start + at;
+}
+
+// Moves the listpack within its block, which has room for `add` bytes more, so that most of the
+// free room lies on `side`; a little stays at the other side, so that changes at both ends take
+// turns.
+void Listpack::make_room(Side side, std::size_t add) {
+  const std::size_t used = size_bytes();
+  const std::size_t spare = capacity_ - used - add;
+  const std::size_t small = spare / 8;
+  const std::size_t front = side == Side::kFront ? capacity_ - used - small : small;
+  std::memmove(block_ + front, data(), used);
+  front_ = static_cast<std::uint32_t>(front);
+}
+
+// splice() into a block of the right size, whose slack lies on the side of the change.
+char* Listpack::splice_into_new(std::size_t at, std::size_t remove, std::size_t add) {
+  const std::size_t used = size_bytes();
+  const std::size_t tail = used - at - remove;
+  const std::size_t total = at + add + tail;
+  const auto [block, capacity] = allocate_block(total);
+  const std::uint32_t front = at < tail ? capacity - static_cast<std::uint32_t>(total) : 0;
+  std::memcpy(block + front, data(), at);
+  std::memcpy(block + front + at + add, data() + at + remove, tail);
+  if (capacity_ != 0) memoir::release(block_);
+  block_ = block;
+  front_ = front;
+  capacity_ = capacity;
+  return data() + at;
+}
+
+}  // namespace memoir

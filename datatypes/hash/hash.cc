@@ -1,0 +1,163 @@
+#include "datatypes/hash/hash.h"
+
+#include <array>
+
+#include "src/base/alloc.h"
+
+namespace memoir {
+
+std::size_t Hash::memory_usage(std::size_t samples) const {
+  const std::size_t own = usable_size(this) + pack_.memory_usage();
+  if (!fields_) return own;
+  const Table<HashFieldTraits>& table = fields_->table;
+  std::size_t seen = 0;
+  std::size_t bytes = 0;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = table.scan(cursor, [&](TableItem item) {
+      ++seen;
+      bytes += HashField::memory_usage(item);
+    });
+  } while (cursor != 0 && (samples == 0 || seen < samples));
+  if (seen != 0 && seen != table.size()) {
+    bytes = static_cast<std::size_t>(static_cast<double>(bytes) / static_cast<double>(seen) *
+                                     static_cast<double>(table.size()));
+  }
+  return own + usable_size(fields_.get()) + table.memory_usage() + bytes;
+}
+
+std::unique_ptr<Object> Hash::copy() const {
+  auto made = std::make_unique<Hash>();
+  if (!fields_) {
+    made->pack_ = pack_.copy();
+    return made;
+  }
+  made->fields_ = std::make_unique<Fields>();
+  fields_->table.for_each([&](TableItem item) {
+    const std::uint64_t hash = HashFieldTraits::hash(HashField::field(item));
+    made->fields_->table.insert(HashField::copy(item), hash);
+  });
+  return made;
+}
+
+void Hash::digest(DigestSink& sink) const {
+  char field_buffer[kIntegerCharsMax];
+  char value_buffer[kIntegerCharsMax];
+  for_each([&](const HashText& field, const HashText& value) {
+    const std::array<ByteView, 2> parts{field.text(field_buffer), value.text(value_buffer)};
+    sink.unordered(parts);
+  });
+}
+
+void Hash::prepare(std::size_t pairs, const EncodingLimits& limits) {
+  if (!fields_ && pairs > limits.hash_listpack_entries) enlarge();
+}
+
+bool Hash::set(ByteView field, ByteView value, const EncodingLimits& limits,
+               const SharedBytes& owner) {
+  if (fields_) return set_in_table(field, value, owner);
+  const std::size_t longest = field.size() > value.size() ? field.size() : value.size();
+  if (longest > limits.hash_listpack_value || !pack_.fits(field.size() + value.size())) {
+    enlarge();
+    return set_in_table(field, value, owner);
+  }
+  const bool is_new = set_in_pack(field, value);
+  if (is_new && size() > limits.hash_listpack_entries) enlarge();
+  return is_new;
+}
+
+bool Hash::set_in_pack(ByteView field, ByteView value) {
+  if (const Listpack::Cursor at = find_in_pack(field)) {
+    pack_.replace(pack_.next(at), value);
+    return false;
+  }
+  pack_.append(field);
+  pack_.append(value);
+  return true;
+}
+
+bool Hash::set_in_table(ByteView field, ByteView value, const SharedBytes& owner) {
+  auto& table = fields_->table;
+  const std::uint64_t hash = HashFieldTraits::hash(field);
+  const auto place = table.find(field, hash);
+  if (!place) {
+    table.insert(HashField::make(field, value, owner), hash);
+    return true;
+  }
+  const TableItem before = place.item();
+  const TableItem after = HashField::with_value(before, value, owner);
+  if (after.pointer != before.pointer) table.replace(place, after);
+  return false;
+}
+
+HashText Hash::find(ByteView field) const {
+  if (!fields_) {
+    const Listpack::Cursor at = find_in_pack(field);
+    return at ? HashText::in_pack(pack_.next(at)) : HashText();
+  }
+  const auto place = fields_->table.find(field, HashFieldTraits::hash(field));
+  return place ? HashText::value_of(place.item()) : HashText();
+}
+
+bool Hash::erase(ByteView field) {
+  if (!fields_) {
+    const Listpack::Cursor at = find_in_pack(field);
+    if (at) pack_.erase_range(at, 2);
+    return at != nullptr;
+  }
+  const std::uint64_t hash = HashFieldTraits::hash(field);
+  const auto place = fields_->table.find(field, hash);
+  if (!place) return false;
+  HashField::destroy(fields_->table.erase(place, hash));
+  return true;
+}
+
+void Hash::enlarge() {
+  fields_ = std::make_unique<Fields>();
+  char field_buffer[kIntegerCharsMax];
+  char value_buffer[kIntegerCharsMax];
+  for (Listpack::Cursor at = pack_.first(); at;) {
+    const ByteView field = pack_.text_of(at, field_buffer);
+    const Listpack::Cursor value = pack_.next(at);
+    const TableItem item = HashField::make(field, pack_.text_of(value, value_buffer), {});
+    fields_->table.insert(item, HashFieldTraits::hash(field));
+    at = pack_.next(value);
+  }
+  pack_.clear();
+}
+
+std::vector<Listpack::Cursor> Hash::pack_fields() const {
+  std::vector<Listpack::Cursor> fields;
+  fields.reserve(size());
+  for (Listpack::Cursor at = pack_.first(); at; at = pack_.next(pack_.next(at))) {
+    fields.push_back(at);
+  }
+  return fields;
+}
+
+bool Hash::load_packed(Listpack&& pack, const EncodingLimits& limits) {
+  ASSERT(size() == 0);
+  if (pack.count() % 2 != 0) return false;
+  std::unordered_set<ByteView> seen;
+  bool value_too_long = false;
+  for (Listpack::Cursor at = pack.first(); at;) {
+    const Listpack::Cursor value = pack.next(at);
+    const auto encoded = static_cast<std::size_t>(value - at);
+    if (!seen.insert(ByteView(at, encoded)).second) return false;
+    for (const Listpack::Cursor part : {at, value}) {
+      const std::size_t bytes = listpack::is_text(part) ? listpack::text_at(part).size() : 0;
+      value_too_long = value_too_long || bytes > limits.hash_listpack_value;
+    }
+    at = pack.next(value);
+  }
+  pack_ = std::move(pack);
+  if (value_too_long || size() > limits.hash_listpack_entries) enlarge();
+  return true;
+}
+
+bool Hash::verify() const {
+  if (fields_) return pack_.empty() && fields_->table.verify();
+  return Listpack::validate(pack_.bytes()) && pack_.count() % 2 == 0;
+}
+
+}  // namespace memoir

@@ -1,0 +1,207 @@
+// Hash: the value of a key that maps fields to values.
+//
+// A hash is one listpack of fields and values in turn ("listpack") until it has more than
+// hash-max-listpack-entries fields or a text longer than hash-max-listpack-value, then, for good, a
+// table of one allocation a field ("hashtable"). Order is that of insertion in the first form,
+// unspecified in the second.
+//
+// Texts given must not lie in the hash itself. Texts returned are valid until the next change. A
+// Hash knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "datatypes/encoding/listpack.h"
+#include "datatypes/hash/hash_field.h"
+#include "src/base/random.h"
+#include "src/store/encoding_limits.h"
+#include "src/store/object.h"
+
+namespace memoir {
+
+// A field or value where it lies.
+class HashText {
+ public:
+  HashText() = default;
+  static HashText in_pack(Listpack::Cursor at) {
+    HashText made;
+    made.at_ = at;
+    return made;
+  }
+  static HashText field_of(TableItem item) {
+    HashText made;
+    made.text_ = HashField::field(item);
+    return made;
+  }
+  static HashText value_of(TableItem item) {
+    HashText made;
+    made.text_ = HashField::value(item);
+    made.item_ = item;
+    return made;
+  }
+
+  // False for a field that is not there.
+  explicit operator bool() const { return at_ != nullptr || text_.data() != nullptr; }
+  bool is_integer() const { return at_ != nullptr && !listpack::is_text(at_); }
+  std::int64_t integer() const { return listpack::integer_at(at_); }
+  // As text; an integer is written into `buffer`.
+  ByteView text(char (&buffer)[kIntegerCharsMax]) const {
+    if (!at_) return text_;
+    if (!is_integer()) return listpack::text_at(at_);
+    return {buffer, format_integer(integer(), buffer)};
+  }
+  // The buffer of a large value; else null.
+  SharedBytes shared() const { return item_ ? HashField::shared(item_) : SharedBytes(); }
+
+ private:
+  Listpack::Cursor at_ = nullptr;
+  ByteView text_;
+  TableItem item_;
+};
+
+class Hash final : public Object {
+ public:
+  static constexpr TypeId kTypeId = TypeId::kHash;
+
+  Hash() = default;
+
+  TypeId type() const override { return kTypeId; }
+  const char* encoding() const override { return fields_ ? "hashtable" : "listpack"; }
+  std::size_t size() const override { return fields_ ? fields_->table.size() : pack_.count() / 2; }
+  std::size_t memory_usage(std::size_t samples) const override;
+  std::unique_ptr<Object> copy() const override;
+  std::size_t free_effort() const override { return fields_ ? fields_->table.size() : 1; }
+  void digest(DigestSink& sink) const override;
+
+  // To be called before `pairs` fields are set by one command.
+  void prepare(std::size_t pairs, const EncodingLimits& limits);
+  // Sets `field` to `value`; true if the field is new. `owner`, if not null, is a buffer that
+  // holds exactly `value` and may be shared.
+  bool set(ByteView field, ByteView value, const EncodingLimits& limits,
+           const SharedBytes& owner = {});
+  HashText find(ByteView field) const;
+  bool contains(ByteView field) const { return static_cast<bool>(find(field)); }
+  // False if it is not there.
+  bool erase(ByteView field);
+
+  // Calls visit(HashText field, HashText value) for all.
+  template <class F>
+  void for_each(F&& visit) const;
+
+  // Visits some fields from `cursor` on and returns the next cursor, 0 at the end. A field that
+  // is there from the first call to the last is visited at least once. The small form is visited
+  // as a whole.
+  template <class F>
+  std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
+
+  // Visits `count` fields drawn at random, each time from all. The hash must not be empty.
+  template <class F>
+  void sample(std::size_t count, Random& random, F&& visit) const;
+  // Visits min(count, size()) different fields drawn at random.
+  template <class F>
+  void sample_distinct(std::size_t count, Random& random, F&& visit) const;
+
+  // --- for snapshots
+  // ----------------------------------------------------------------------------------- The
+  // listpack of the small form, else null.
+  const Listpack* pack() const { return fields_ ? nullptr : &pack_; }
+  // Takes a listpack of fields and values into an empty hash; false if fields have no value or
+  // come twice.
+  bool load_packed(Listpack&& pack, const EncodingLimits& limits);
+
+  // Checks the structure; for tests.
+  bool verify() const;
+
+ private:
+  struct Fields {
+    Fields() = default;
+    ~Fields() {
+      table.for_each([](TableItem item) { HashField::destroy(item); });
+    }
+    Fields(const Fields&) = delete;
+    Fields& operator=(const Fields&) = delete;
+
+    Table<HashFieldTraits> table;
+  };
+
+  void enlarge();
+  bool set_in_pack(ByteView field, ByteView value);
+  bool set_in_table(ByteView field, ByteView value, const SharedBytes& owner);
+  Listpack::Cursor find_in_pack(ByteView field) const {
+    return pack_.find(field, pack_.first(), 1);
+  }
+  std::vector<Listpack::Cursor> pack_fields() const;
+  template <class F>
+  void visit_at(Listpack::Cursor field, F&& visit) const {
+    visit(HashText::in_pack(field), HashText::in_pack(pack_.next(field)));
+  }
+  template <class F>
+  static void visit_item(TableItem item, F&& visit) {
+    visit(HashText::field_of(item), HashText::value_of(item));
+  }
+
+  Listpack pack_;                   // if fields_ is null
+  std::unique_ptr<Fields> fields_;  // the large form
+};
+
+template <class F>
+void Hash::for_each(F&& visit) const {
+  if (fields_) {
+    fields_->table.for_each([&](TableItem item) { visit_item(item, visit); });
+    return;
+  }
+  for (Listpack::Cursor at = pack_.first(); at; at = pack_.next(pack_.next(at))) {
+    visit_at(at, visit);
+  }
+}
+
+template <class F>
+std::uint64_t Hash::scan(std::uint64_t cursor, F&& visit) const {
+  if (fields_) {
+    return fields_->table.scan(cursor, [&](TableItem item) { visit_item(item, visit); });
+  }
+  for_each(visit);
+  return 0;
+}
+
+template <class F>
+void Hash::sample(std::size_t count, Random& random, F&& visit) const {
+  if (fields_) {
+    for (; count > 0; --count) visit_item(fields_->table.random(random), visit);
+    return;
+  }
+  if (count == 1) {
+    return visit_at(pack_.at(static_cast<long>(2 * random.below(size()))), visit);
+  }
+  const std::vector<Listpack::Cursor> fields = pack_fields();
+  for (; count > 0; --count) visit_at(fields[random.below(fields.size())], visit);
+}
+
+// Few of many are drawn one by one, until enough are different; else one walk decides for each
+// field with the probability that is right for what is still wanted and still to come (Knuth's
+// algorithm S).
+template <class F>
+void Hash::sample_distinct(std::size_t count, Random& random, F&& visit) const {
+  std::size_t left = size();
+  if (count > left) count = left;
+  if (fields_ && count < left / 3) {
+    std::unordered_set<void*> drawn;
+    while (drawn.size() < count) {
+      const TableItem item = fields_->table.random(random);
+      if (drawn.insert(item.pointer).second) visit_item(item, visit);
+    }
+    return;
+  }
+  for_each([&](const HashText& field, const HashText& value) {
+    if (count > 0 && random.below(left) < count) {
+      visit(field, value);
+      --count;
+    }
+    --left;
+  });
+}
+
+}  // namespace memoir

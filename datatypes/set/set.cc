@@ -1,0 +1,285 @@
+#include "datatypes/set/set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/assert.h"
+
+namespace memoir {
+namespace {
+
+// More than this in one intset Redis refuses, whatever is configured.
+constexpr std::size_t kIntsetEntriesMax = std::size_t{1} << 30;
+
+std::size_t intset_limit(const EncodingLimits& limits) {
+  return std::min(limits.set_intset_entries, kIntsetEntriesMax);
+}
+
+std::size_t digits(std::int64_t value) {
+  char text[kIntegerCharsMax];
+  return format_integer(value, text);
+}
+
+}  // namespace
+
+std::unique_ptr<Set> Set::from_intset(Intset intset) {
+  auto set = std::make_unique<Set>();
+  set->intset_ = std::move(intset);
+  return set;
+}
+
+std::unique_ptr<Set> Set::from_listpack(Listpack listpack) {
+  auto set = std::make_unique<Set>();
+  set->become_listpack();
+  set->listpack_ = std::move(listpack);
+  return set;
+}
+
+// --- encodings ---
+
+void Set::reset() {
+  switch (form_) {
+    case Form::kIntset:
+      intset_.~Intset();
+      return;
+    case Form::kListpack:
+      listpack_.~Listpack();
+      return;
+    case Form::kTable:
+      members_->clear([](TableItem item) { memoir::release(item.pointer); });
+      delete members_;
+      return;
+  }
+}
+
+void Set::take(Members* members) {
+  reset();
+  members_ = members;
+  form_ = Form::kTable;
+}
+
+void Set::become_table() {
+  auto members = std::make_unique<Members>();
+  for_each([&](const MemberView& member) {
+    members->insert(SetMemberTraits::make(member.text()), member.hash());
+  });
+  take(members.release());
+}
+
+void Set::become_listpack() {
+  Listpack listpack;
+  for_each([&](const MemberView& member) {
+    const auto integer = member.integer();
+    integer ? listpack.append(*integer) : listpack.append(member.text());
+  });
+  reset();
+  new (&listpack_) Listpack(std::move(listpack));
+  form_ = Form::kListpack;
+}
+
+void Set::prepare(ByteView first, std::size_t count, const EncodingLimits& limits) {
+  if (size() != 0) {
+    if ((form_ == Form::kListpack && count > limits.set_listpack_entries) ||
+        (form_ == Form::kIntset && count > limits.set_intset_entries)) {
+      become_table();
+    }
+    return;
+  }
+  if (count <= limits.set_intset_entries && parse_integer(first)) return;
+  if (count <= limits.set_listpack_entries) return become_listpack();
+  become_table();
+}
+
+// --- members ---
+
+bool Set::add(const MemberView& member, const EncodingLimits& limits) {
+  switch (form_) {
+    case Form::kIntset:
+      return add_to_intset(member, limits);
+    case Form::kListpack:
+      return add_to_listpack(member, limits);
+    case Form::kTable:
+      return add_to_table(member);
+  }
+  UNREACHABLE();
+}
+
+bool Set::add_to_intset(const MemberView& member, const EncodingLimits& limits) {
+  if (const auto integer = member.integer()) {
+    if (!intset_.add(*integer)) return false;
+    if (intset_.size() > intset_limit(limits)) become_table();
+    return true;
+  }
+  const std::size_t count = intset_.size();
+  const std::size_t longest =
+      count == 0 ? 0 : std::max(digits(intset_.at(0)), digits(intset_.at(count - 1)));
+  if (count < limits.set_listpack_entries && longest <= limits.set_listpack_value &&
+      member.text().size() <= limits.set_listpack_value) {
+    become_listpack();
+    listpack_.append(member.text());
+  } else {
+    become_table();
+    add_to_table(member);
+  }
+  return true;
+}
+
+bool Set::add_to_listpack(const MemberView& member, const EncodingLimits& limits) {
+  if (find_in_listpack(member)) return false;
+  const ByteView text = member.text();
+  if (listpack_.count() < limits.set_listpack_entries && text.size() <= limits.set_listpack_value &&
+      listpack_.fits(text.size())) {
+    listpack_.append(text);
+    return true;
+  }
+  become_table();
+  return add_to_table(member);
+}
+
+bool Set::add_to_table(const MemberView& member) {
+  const ByteView text = member.text();
+  const std::uint64_t hash = member.hash();
+  if (members_->find(text, hash)) return false;
+  members_->insert(SetMemberTraits::make(text), hash);
+  return true;
+}
+
+bool Set::remove(const MemberView& member) {
+  switch (form_) {
+    case Form::kIntset: {
+      const auto integer = member.integer();
+      return integer && intset_.remove(*integer);
+    }
+    case Form::kListpack: {
+      const Listpack::Cursor at = find_in_listpack(member);
+      if (at) listpack_.erase(at);
+      return at != nullptr;
+    }
+    case Form::kTable: {
+      const std::uint64_t hash = member.hash();
+      const auto place = members_->find(member.text(), hash);
+      if (!place) return false;
+      memoir::release(members_->erase(place, hash).pointer);
+      return true;
+    }
+  }
+  UNREACHABLE();
+}
+
+bool Set::contains(const MemberView& member) const {
+  switch (form_) {
+    case Form::kIntset: {
+      const auto integer = member.integer();
+      return integer && intset_.contains(*integer);
+    }
+    case Form::kListpack:
+      return find_in_listpack(member) != nullptr;
+    case Form::kTable:
+      return bool(members_->find(member.text(), member.hash()));
+  }
+  UNREACHABLE();
+}
+
+Listpack::Cursor Set::find_in_listpack(const MemberView& member) const {
+  return listpack_.find(member.text(), listpack_.first());
+}
+
+// --- chance ---
+
+MemberView Set::random(Random& random) const {
+  switch (form_) {
+    case Form::kIntset:
+      return MemberView(intset_.at(random.below(intset_.size())));
+    case Form::kListpack:
+      return view_of(listpack_, listpack_.at(static_cast<long>(random.below(listpack_.count()))));
+    case Form::kTable:
+      return MemberView(SetMemberTraits::key(members_->random(random)));
+  }
+  UNREACHABLE();
+}
+
+// Draws until `count` different ones have come, for a count that is small beside the size. Those drawn are
+// kept in a table by address, open-addressed, at most half full.
+std::vector<TableItem> Set::draw_distinct(std::size_t count, Random& random) const {
+  std::vector<TableItem> drawn;
+  drawn.reserve(count);
+  const std::size_t places = std::bit_ceil(count * 2 + 1);
+  std::vector<void*> seen(places, nullptr);
+  while (drawn.size() < count) {
+    const TableItem item = members_->random(random);
+    std::size_t at = (reinterpret_cast<std::uint64_t>(item.pointer) * 0x9e3779b97f4a7c15ULL) >> 32;
+    at &= places - 1;
+    while (seen[at] && seen[at] != item.pointer) at = (at + 1) & (places - 1);
+    if (seen[at]) continue;
+    seen[at] = item.pointer;
+    drawn.push_back(item);
+  }
+  return drawn;
+}
+
+// --- the object ---
+
+const char* Set::encoding() const {
+  switch (form_) {
+    case Form::kIntset:
+      return "intset";
+    case Form::kListpack:
+      return "listpack";
+    case Form::kTable:
+      return "hashtable";
+  }
+  UNREACHABLE();
+}
+
+std::size_t Set::size() const {
+  switch (form_) {
+    case Form::kIntset:
+      return intset_.size();
+    case Form::kListpack:
+      return listpack_.count();
+    case Form::kTable:
+      return members_->size();
+  }
+  UNREACHABLE();
+}
+
+std::size_t Set::memory_usage(std::size_t samples) const {
+  const std::size_t self = usable_size(this);
+  if (form_ == Form::kIntset) return self + intset_.memory_usage();
+  if (form_ == Form::kListpack) return self + listpack_.memory_usage();
+  std::size_t seen = 0;
+  std::size_t bytes = 0;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = members_->scan(cursor, [&](TableItem item) {
+      ++seen;
+      bytes += usable_size(item.pointer);
+    });
+  } while (cursor != 0 && (samples == 0 || seen < samples));
+  const std::size_t all = seen == 0 ? 0 : bytes * members_->size() / seen;
+  return self + usable_size(members_) + members_->memory_usage() + all;
+}
+
+std::unique_ptr<Object> Set::copy() const {
+  if (form_ == Form::kIntset) return from_intset(intset_.copy());
+  if (form_ == Form::kListpack) return from_listpack(listpack_.copy());
+  auto members = std::make_unique<Members>();
+  members_->for_each([&](TableItem item) {
+    const ByteView text = SetMemberTraits::key(item);
+    members->insert(SetMemberTraits::make(text), SetMemberTraits::hash(text));
+  });
+  auto set = std::make_unique<Set>();
+  set->take(members.release());
+  return set;
+}
+
+std::size_t Set::free_effort() const { return form_ == Form::kTable ? members_->size() : 1; }
+
+void Set::digest(DigestSink& sink) const {
+  for_each([&](const MemberView& member) {
+    const ByteView parts[] = {member.text()};
+    sink.unordered(parts);
+  });
+}
+
+}  // namespace memoir

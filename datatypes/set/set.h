@@ -1,0 +1,163 @@
+// Set: the value of a key that holds distinct members.
+//
+// A set of integers starts as an intset, any other as a listpack; beyond the limits of EncodingLimits it becomes
+// a table, for good (encodings change exactly when Redis's do). Members of a table have an allocation of their
+// own size each, so a large set costs about 16 bytes a member beyond its text.
+//
+// Iteration order is unspecified; views of members are valid until the next change. A Set knows no key,
+// client, clock or journal. Whoever uses it holds the lock of its stripe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "datatypes/encoding/intset.h"
+#include "datatypes/encoding/listpack.h"
+#include "datatypes/set/set_member.h"
+#include "src/base/bytes.h"
+#include "src/base/random.h"
+#include "src/store/encoding_limits.h"
+#include "src/store/object.h"
+#include "src/store/table.h"
+
+namespace memoir {
+
+class Set final : public Object {
+ public:
+  static constexpr TypeId kTypeId = TypeId::kSet;
+
+  Set() : intset_() {}
+  ~Set() override { reset(); }
+  // Take what a snapshot or DUMP holds; the contents must be sound and, in a listpack, distinct.
+  static std::unique_ptr<Set> from_intset(Intset intset);
+  static std::unique_ptr<Set> from_listpack(Listpack listpack);
+
+  // Before `count` members, `first` among them, are added: chooses an empty set's encoding, or gives up a
+  // compact one that so many members would not fit.
+  void prepare(ByteView first, std::size_t count, const EncodingLimits& limits);
+  // Adds a member; false if it is there.
+  bool add(ByteView text, const EncodingLimits& limits) { return add(MemberView(text), limits); }
+  bool add(const MemberView& member, const EncodingLimits& limits);
+  // Removes a member; false if it is not there. The view may be of this set.
+  bool remove(ByteView text) { return remove(MemberView(text)); }
+  bool remove(const MemberView& member);
+  bool contains(const MemberView& member) const;
+
+  // A random member of a set that is not empty; each is equally likely.
+  MemberView random(Random& random) const;
+  // Calls visit(const MemberView&) for `count` distinct random members; count <= size().
+  template <class F>
+  void sample(std::size_t count, Random& random, F&& visit) const;
+
+  // Calls visit(const MemberView&) for every member.
+  template <class F>
+  void for_each(F&& visit) const;
+  // The same until visit() returns false.
+  template <class F>
+  void for_each_while(F&& visit) const;
+  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see Table::scan. A
+  // compact set is visited as a whole.
+  template <class F>
+  std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
+
+  // The compact forms, for DUMP and snapshots; null in another encoding.
+  const Intset* intset() const { return form_ == Form::kIntset ? &intset_ : nullptr; }
+  const Listpack* listpack() const { return form_ == Form::kListpack ? &listpack_ : nullptr; }
+
+  TypeId type() const override { return kTypeId; }
+  const char* encoding() const override;
+  std::size_t size() const override;
+  std::size_t memory_usage(std::size_t samples) const override;
+  std::unique_ptr<Object> copy() const override;
+  std::size_t free_effort() const override;
+  void digest(DigestSink& sink) const override;
+
+ private:
+  using Members = Table<SetMemberTraits>;
+  enum class Form : std::uint8_t { kIntset, kListpack, kTable };
+
+  bool add_to_intset(const MemberView& member, const EncodingLimits& limits);
+  bool add_to_listpack(const MemberView& member, const EncodingLimits& limits);
+  bool add_to_table(const MemberView& member);
+  Listpack::Cursor find_in_listpack(const MemberView& member) const;
+  static MemberView view_of(const Listpack& listpack, Listpack::Cursor at);
+  void become_table();
+  void become_listpack();
+  void reset();
+  void take(Members* members);
+  std::vector<TableItem> draw_distinct(std::size_t count, Random& random) const;
+
+  union {
+    Intset intset_;
+    Listpack listpack_;
+    Members* members_;
+  };
+  Form form_{Form::kIntset};
+};
+
+inline MemberView Set::view_of(const Listpack& listpack, Listpack::Cursor at) {
+  const Listpack::Item item = listpack.get(at);
+  return item.is_integer ? MemberView(item.integer) : MemberView(item.text);
+}
+
+template <class F>
+void Set::for_each(F&& visit) const {
+  switch (form_) {
+    case Form::kIntset:
+      intset_.for_each([&](std::int64_t value) { visit(MemberView(value)); });
+      return;
+    case Form::kListpack:
+      listpack_.for_each([&](Listpack::Cursor at) { visit(view_of(listpack_, at)); });
+      return;
+    case Form::kTable:
+      members_->for_each([&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
+      return;
+  }
+}
+
+template <class F>
+void Set::for_each_while(F&& visit) const {
+  bool more = true;
+  if (form_ != Form::kTable) {
+    for_each([&](const MemberView& member) { more = more && visit(member); });
+    return;
+  }
+  std::uint64_t cursor = 0;
+  do {
+    cursor = members_->scan(cursor, [&](TableItem item) {
+      more = more && visit(MemberView(SetMemberTraits::key(item)));
+    });
+  } while (more && cursor != 0);
+}
+
+template <class F>
+std::uint64_t Set::scan(std::uint64_t cursor, F&& visit) const {
+  if (form_ == Form::kTable) {
+    return members_->scan(
+        cursor, [&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
+  }
+  for_each(visit);
+  return 0;
+}
+
+template <class F>
+void Set::sample(std::size_t count, Random& random, F&& visit) const {
+  if (form_ == Form::kTable && count <= size() / 3) {
+    for (const TableItem item : draw_distinct(count, random)) {
+      visit(MemberView(SetMemberTraits::key(item)));
+    }
+    return;
+  }
+  std::size_t left = size();  // each of the members left is taken with probability count / left
+  for_each_while([&](const MemberView& member) {
+    if (random.below(left--) < count) {
+      visit(member);
+      --count;
+    }
+    return count != 0;
+  });
+}
+
+}  // namespace memoir

@@ -1,0 +1,49 @@
+// Ranges of a sorted set, as clients give them: by score, by member, and what both come down to, by rank.
+#pragma once
+
+#include <cstddef>
+
+#include "src/base/bytes.h"
+
+namespace memoir {
+
+// "1.5", "(1.5" (without the bound itself), "-inf", "+inf".
+struct ScoreBound {
+  double score = 0;
+  bool exclusive = false;
+};
+struct ScoreRange {
+  ScoreBound min;
+  ScoreBound max;
+  bool empty() const {
+    return min.score > max.score ||
+           (min.score == max.score && (min.exclusive || max.exclusive));
+  }
+};
+
+// "[text", "(text" (without it), "-" (before all), "+" (after all).
+struct LexBound {
+  enum class Kind : unsigned char { kBeforeAll, kInclusive, kExclusive, kAfterAll };
+  Kind kind = Kind::kInclusive;
+  ByteView text;
+};
+struct LexRange {
+  LexBound min;
+  LexBound max;
+  // Whether no member can be in it.
+  bool empty() const {
+    if (min.kind == LexBound::Kind::kAfterAll || max.kind == LexBound::Kind::kBeforeAll) return true;
+    if (min.kind == LexBound::Kind::kBeforeAll || max.kind == LexBound::Kind::kAfterAll) return false;
+    const int order = min.text.compare(max.text);
+    return order > 0 || (order == 0 && (min.kind == LexBound::Kind::kExclusive ||
+                                        max.kind == LexBound::Kind::kExclusive));
+  }
+};
+
+// `count` members from rank `first` on.
+struct RankRange {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+}  // namespace memoir

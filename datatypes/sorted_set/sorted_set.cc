@@ -1,0 +1,304 @@
+#include "datatypes/sorted_set/sorted_set.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+
+namespace memoir {
+namespace {
+
+// What ZADD's rules say of a member that is there with the score `current`: writes the new score.
+SortedSet::Outcome judge(const SortedSet::Rules& rules, double current, double& score) {
+  using Outcome = SortedSet::Outcome;
+  if (rules.only_new) return Outcome::kRefused;
+  if (rules.increment) score += current;
+  if (std::isnan(score)) return Outcome::kNan;
+  if (rules.only_less && score >= current) return Outcome::kRefused;
+  if (rules.only_greater && score <= current) return Outcome::kRefused;
+  return score == current ? Outcome::kSame : Outcome::kUpdated;
+}
+
+}  // namespace
+
+// --- the large form ---
+
+SortedSet::Index::~Index() {
+  tree.clear();
+  table.clear([](TableItem item) { release(item.pointer); });
+}
+
+ScoredMember SortedSet::Index::find(ByteView member, std::uint64_t hash) const {
+  const auto place = table.find(member, hash);
+  return place ? ScoredMember(place.item()) : ScoredMember();
+}
+
+void SortedSet::Index::insert(ByteView member, std::uint64_t hash, double score) {
+  const ScoredMember added = ScoredMember::create(score, member);
+  table.insert(added.item(), hash);
+  tree.insert(added);
+}
+
+bool SortedSet::Index::remove(ByteView member) {
+  const std::uint64_t hash = hash_in_memory(member);
+  const auto place = table.find(member, hash);
+  if (!place) return false;
+  ScoredMember removed(table.erase(place, hash));
+  tree.erase(removed);
+  removed.destroy();
+  return true;
+}
+
+void SortedSet::Index::forget(ScoredMember member) {
+  const std::uint64_t hash = hash_in_memory(member.member());
+  table.erase(table.find(member.member(), hash), hash);
+  member.destroy();
+}
+
+// --- forms ---
+
+std::unique_ptr<SortedSet> SortedSet::from_listpack(Listpack pairs) {
+  auto set = std::make_unique<SortedSet>();
+  set->pairs_ = ScoredListpack(std::move(pairs));
+  return set;
+}
+
+void SortedSet::reset() {
+  if (is_small_) {
+    pairs_.~ScoredListpack();
+  } else {
+    delete index_;
+  }
+}
+
+void SortedSet::take(std::unique_ptr<Index> index) {
+  reset();
+  index_ = index.release();
+  is_small_ = false;
+}
+
+void SortedSet::become_index() {
+  auto index = std::make_unique<Index>();
+  for_each([&](ByteView member, double score) {
+    index->insert(member, hash_in_memory(member), score);
+  });
+  take(std::move(index));
+}
+
+void SortedSet::prepare(std::size_t count, std::size_t first_bytes, const EncodingLimits& limits) {
+  if (!is_small_) return;
+  const bool too_long = size() == 0 && first_bytes > limits.zset_listpack_value;
+  if (count > limits.zset_listpack_entries || too_long) become_index();
+}
+
+void SortedSet::compact(const EncodingLimits& limits) {
+  if (is_small_ || size() > limits.zset_listpack_entries) return;
+  ScoredListpack pairs;
+  bool fits = true;
+  for_each([&](ByteView member, double score) {
+    fits = fits && member.size() <= limits.zset_listpack_value && pairs.fits(member.size());
+    if (fits) pairs.append(member, score);
+  });
+  if (!fits) return;
+  delete index_;
+  new (&pairs_) ScoredListpack(std::move(pairs));
+  is_small_ = true;
+}
+
+// Members in order fill the tree's leaves one after another.
+std::unique_ptr<SortedSet> SortedSet::Builder::finish() {
+  std::vector<std::pair<double, ScoredMember>> order;
+  order.reserve(index_->table.size());
+  index_->table.for_each([&](TableItem item) {
+    const ScoredMember member(item);
+    order.emplace_back(member.score(), member);
+  });
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first < b.first || (a.first == b.first && a.second.member() < b.second.member());
+  });
+  for (const auto& [score, member] : order) index_->tree.insert(member);
+  auto set = std::make_unique<SortedSet>();
+  set->take(std::move(index_));
+  return set;
+}
+
+// --- members ---
+
+SortedSet::Added SortedSet::add(ByteView member, double score, const Rules& rules,
+                                const EncodingLimits& limits) {
+  if (std::isnan(score)) return {Outcome::kNan, score};
+  if (is_small_) return add_to_pairs(member, score, rules, limits);
+  return add_to_index(member, score, rules);
+}
+
+SortedSet::Added SortedSet::add_to_pairs(ByteView member, double score, const Rules& rules,
+                                         const EncodingLimits& limits) {
+  if (const ScoredListpack::Cursor at = pairs_.find(member)) {
+    const Outcome outcome = judge(rules, pairs_.score(at), score);
+    if (outcome == Outcome::kUpdated) pairs_.update(at, member, score);
+    return {outcome, score};
+  }
+  if (rules.only_existing) return {Outcome::kRefused, score};
+  if (pairs_.size() + 1 > limits.zset_listpack_entries ||
+      member.size() > limits.zset_listpack_value || !pairs_.fits(member.size())) {
+    become_index();
+    index_->insert(member, hash_in_memory(member), score);
+  } else {
+    pairs_.insert(member, score);
+  }
+  return {Outcome::kAdded, score};
+}
+
+SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Rules& rules) {
+  const std::uint64_t hash = hash_in_memory(member);
+  if (const ScoredMember found = index_->find(member, hash)) {
+    const Outcome outcome = judge(rules, found.score(), score);
+    if (outcome == Outcome::kUpdated) index_->tree.update(found, score);
+    return {outcome, score};
+  }
+  if (rules.only_existing) return {Outcome::kRefused, score};
+  index_->insert(member, hash, score);
+  return {Outcome::kAdded, score};
+}
+
+bool SortedSet::remove(ByteView member) {
+  if (!is_small_) return index_->remove(member);
+  const ScoredListpack::Cursor at = pairs_.find(member);
+  if (at) pairs_.erase(at);
+  return at != nullptr;
+}
+
+std::optional<double> SortedSet::score(ByteView member) const {
+  if (is_small_) {
+    const ScoredListpack::Cursor at = pairs_.find(member);
+    return at ? std::optional(pairs_.score(at)) : std::nullopt;
+  }
+  const ScoredMember found = index_->find(member, hash_in_memory(member));
+  return found ? std::optional(found.score()) : std::nullopt;
+}
+
+// --- ranks ---
+
+std::optional<SortedSet::Ranked> SortedSet::rank(ByteView member) const {
+  if (is_small_) {
+    const ScoredListpack::Cursor at = pairs_.find(member);
+    if (!at) return std::nullopt;
+    return Ranked{pairs_.rank(at), pairs_.score(at)};
+  }
+  const ScoredMember found = index_->find(member, hash_in_memory(member));
+  if (!found) return std::nullopt;
+  return Ranked{index_->tree.rank(found), found.score()};
+}
+
+std::size_t SortedSet::count_by_score(double score, bool inclusive) const {
+  if (is_small_) return pairs_.count_by_score(score, inclusive);
+  return inclusive ? index_->tree.count_up_to(score) : index_->tree.count_below(score);
+}
+
+std::size_t SortedSet::count_by_member(ByteView member, bool inclusive) const {
+  if (is_small_) return pairs_.count_by_member(member, inclusive);
+  return inclusive ? index_->tree.count_not_after(member) : index_->tree.count_before(member);
+}
+
+// How many members come before a lower bound, or before the end that an upper one sets.
+std::size_t SortedSet::count_before(const LexBound& bound, bool is_max) const {
+  switch (bound.kind) {
+    case LexBound::Kind::kBeforeAll:
+      return 0;
+    case LexBound::Kind::kAfterAll:
+      return size();
+    case LexBound::Kind::kInclusive:
+      return count_by_member(bound.text, is_max);
+    case LexBound::Kind::kExclusive:
+      return count_by_member(bound.text, !is_max);
+  }
+  UNREACHABLE();
+}
+
+RankRange SortedSet::ranks(const ScoreRange& range) const {
+  if (range.empty()) return {};
+  const std::size_t first = count_by_score(range.min.score, range.min.exclusive);
+  const std::size_t end = count_by_score(range.max.score, !range.max.exclusive);
+  return {first, end > first ? end - first : 0};
+}
+
+RankRange SortedSet::ranks(const LexRange& range) const {
+  if (range.empty()) return {};
+  const std::size_t first = count_before(range.min, false);
+  const std::size_t end = count_before(range.max, true);
+  return {first, end > first ? end - first : 0};
+}
+
+// Draws until `count` different ranks have come, for a count that is small beside the size. Those drawn are
+// kept in an open-addressed table, at most half full.
+std::vector<std::size_t> SortedSet::draw_ranks(std::size_t count, std::size_t size,
+                                               Random& random) {
+  std::vector<std::size_t> drawn;
+  drawn.reserve(count);
+  const std::size_t places = std::bit_ceil(count * 2 + 1);
+  std::vector<std::size_t> seen(places, 0);  // rank + 1
+  while (drawn.size() < count) {
+    const std::size_t rank = random.below(size);
+    std::size_t at = ((rank * 0x9e3779b97f4a7c15ULL) >> 24) & (places - 1);
+    while (seen[at] != 0 && seen[at] != rank + 1) at = (at + 1) & (places - 1);
+    if (seen[at] != 0) continue;
+    seen[at] = rank + 1;
+    drawn.push_back(rank);
+  }
+  return drawn;
+}
+
+// --- the object ---
+
+std::size_t SortedSet::memory_usage(std::size_t samples) const {
+  const std::size_t self = usable_size(this);
+  if (is_small_) return self + pairs_.listpack().memory_usage();
+  std::size_t seen = 0;
+  std::size_t bytes = 0;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = index_->table.scan(cursor, [&](TableItem item) {
+      ++seen;
+      bytes += usable_size(item.pointer);
+    });
+  } while (cursor != 0 && (samples == 0 || seen < samples));
+  const std::size_t blocks = seen == 0 ? 0 : bytes * size() / seen;
+  return self + usable_size(index_) + index_->table.memory_usage() +
+         index_->tree.memory_usage() + blocks;
+}
+
+std::unique_ptr<Object> SortedSet::copy() const {
+  if (is_small_) return from_listpack(pairs_.listpack().copy());
+  auto index = std::make_unique<Index>();
+  for_each([&](ByteView member, double score) {
+    index->insert(member, hash_in_memory(member), score);
+  });
+  auto set = std::make_unique<SortedSet>();
+  set->take(std::move(index));
+  return set;
+}
+
+void SortedSet::digest(DigestSink& sink) const {
+  for_each([&](ByteView member, double score) {
+    char text[64];
+    const int length = std::snprintf(text, sizeof text, "%.17g", score);
+    const ByteView parts[] = {member, ByteView(text, static_cast<std::size_t>(length))};
+    sink.unordered(parts);
+  });
+}
+
+bool SortedSet::verify() const {
+  if (is_small_) return pairs_.listpack().count() % 2 == 0;
+  bool same = index_->table.size() == index_->tree.size();
+  for_each([&](ByteView member, double score) {
+    const ScoredMember found = index_->find(member, hash_in_memory(member));
+    same = same && found && found.score() == score;
+  });
+  return same && index_->table.verify() && index_->tree.verify();
+}
+
+}  // namespace memoir

@@ -1,0 +1,443 @@
+#include "src/command/dispatcher.h"
+
+#include <algorithm>
+
+#include "src/base/cycles.h"
+#include "src/command/keys.h"
+#include "src/command/transaction.h"
+
+namespace memoir {
+namespace {
+
+void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
+  KeyspaceStats::bump(counter, by);
+}
+
+bool is_write(const CommandSpec& spec) { return spec.access == Access::kWrite; }
+bool denies_oom(const CommandSpec& spec) { return spec.has(kDenyOom); }
+
+// For how long the requests of a window may share one look at the clock: some 0.1 ms.
+constexpr std::uint64_t kClockCycles = 300'000;
+
+// What a record may take beyond the words of its request: MULTI, EXEC, SELECT, absolute times.
+constexpr std::size_t kRecordSlack = 256;
+
+std::size_t bytes_of(std::span<const Word> words) {
+  std::size_t bytes = kRecordSlack;
+  for (const Word& word : words) bytes += word.text.size() + 16;
+  return bytes;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal,
+                       const Clock& clock, DispatchHost& host, std::uint64_t seed)
+    : keyspace_(keyspace),
+      commands_(commands),
+      journal_(journal),
+      clock_(clock),
+      host_(host),
+      random_(seed),
+      cycles_per_us_(cycles_per_us()),
+      command_stats_(std::make_unique<CommandStats[]>(commands.size())) {}
+
+// --- looking ahead ------------------------------------------------------------------------------------
+
+void Dispatcher::prefetch(const Session& session, const RequestParser& batch) {
+  batch_ = &batch;
+  batch_next_ = 0;
+  batch_db_ = session.identity.db;
+  prepare_window();
+}
+
+void Dispatcher::forget_batch() {
+  batch_ = nullptr;
+  prepared_.clear();
+  prepared_at_ = 0;
+}
+
+void Dispatcher::prepare_window() {
+  prepared_.clear();
+  hashes_.clear();
+  prepared_at_ = 0;
+  read_clocks();
+  const std::span<const Request> requests = batch_->requests();
+  const std::size_t end = std::min(requests.size(), batch_next_ + kWindow);
+  for (; batch_next_ < end; ++batch_next_) {
+    const std::span<const Word> words = batch_->words(requests[batch_next_]);
+    const CommandTable::Row* row = commands_.resolve(words);
+    const auto first = static_cast<std::uint32_t>(hashes_.size());
+    if (row) hash_keys(*row, words, hashes_);
+    prepared_.push_back({words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
+  }
+  if (prepared_.size() > 1) {
+    prefetch_keys(false);
+    prefetch_keys(true);
+  }
+}
+
+void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,
+                           std::vector<HashedKey>& hashes) {
+  each_key(*row.spec, words, [&](std::size_t i) {
+    hashes.push_back({words[i].text, hash_in_memory(words[i].text)});
+  });
+}
+
+// A missing try_lock costs only a cache miss later on.
+void Dispatcher::prefetch_keys(bool items) {
+  for (const HashedKey& key : hashes_) {
+    Stripe& stripe = keyspace_.stripe(stripe_of(key.hash));
+    if (keyspace_.locking() && !stripe.mutex.try_lock()) continue;
+    const EntryTable& table = stripe.shards[keyspace_.physical(batch_db_)].keys;
+    items ? table.prefetch_items(key.hash) : table.prefetch_bucket(key.hash);
+    if (keyspace_.locking()) stripe.mutex.unlock();
+  }
+}
+
+Dispatcher::Prepared Dispatcher::take_prepared(std::span<const Word> words) {
+  if (batch_ && prepared_at_ == prepared_.size() && batch_next_ < batch_->requests().size()) {
+    prepare_window();
+  }
+  if (prepared_at_ < prepared_.size() && prepared_[prepared_at_].words == words.data()) {
+    if (cycles_ - clock_cycles_ > kClockCycles) [[unlikely]] read_clocks();
+    return prepared_[prepared_at_++];
+  }
+  read_clocks();
+  return {nullptr, commands_.resolve(words), 0, 0};
+}
+
+void Dispatcher::read_clocks() {
+  now_us_ = clock_.now_us();
+  cycles_ = clock_cycles_ = cycles_now();
+}
+
+// --- gates --------------------------------------------------------------------------------------------
+
+RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteView raw,
+                           ReplyWriter& reply) {
+  const Prepared prepared = take_prepared(words);
+  if (!prepared.row) {
+    return reject(session, nullptr, Error(commands_.unknown_error(words)), reply);
+  }
+  const CommandTable::Row& row = *prepared.row;
+  const CommandSpec& spec = *row.spec;
+  if (!spec.arity.admits(words.size())) [[unlikely]] {
+    return reject(session, &row,
+                  Error("ERR wrong number of arguments for '" + CommandTable::full_name(row) +
+                        "' command"),
+                  reply);
+  }
+  if (Status admitted = refuse(session, row, words); !admitted) [[unlikely]] {
+    return reject(session, &row, admitted.error(), reply);
+  }
+  if (session.transaction.open && !spec.has(kTransactionControl)) {
+    session.transaction.queue.push_back(StoredRequest::copy_of(words, &row));
+    reply.simple("QUEUED");
+    return {};
+  }
+  // EXEC tells of itself, behind the commands it ran.
+  if (settings.monitored && !is_exec(spec)) [[unlikely]] host_.monitor(session, words);
+
+  std::span<const HashedKey> keys;
+  if (prepared.words) {
+    keys = std::span(hashes_).subspan(prepared.first_hash, prepared.hash_count);
+  } else {
+    own_hashes_.clear();
+    hash_keys(row, words, own_hashes_);
+    keys = own_hashes_;
+  }
+  return execute(session, row, words, raw, keys, reply, nullptr);
+}
+
+RunOutcome Dispatcher::reject(Session& session, const CommandTable::Row* row, const Error& error,
+                              ReplyWriter& reply) {
+  if (row) bump(command_stats_[row->index].rejected);
+  if (row && is_exec(*row->spec)) {
+    discard(session);
+    const Bytes text = aborted_exec(error.text());
+    host_.failed(text);
+    reply.error(text);
+    return {};
+  }
+  if (session.transaction.open) session.transaction.broken = true;
+  host_.failed(error.text());
+  reply.error(error);
+  return {};
+}
+
+// All that may keep a command from running, in Redis's order.
+Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
+                          std::span<const Word> words) {
+  const CommandSpec& spec = *row.spec;
+  if (Status admitted = host_.admit(session, row, words); !admitted) return admitted;
+  if (session.transaction.open && spec.has(kNoMulti)) {
+    return Error("ERR Command not allowed inside a transaction");
+  }
+  if (settings.maxmemory != 0) {
+    if (Status enough = check_memory(session, spec); !enough) return enough;
+  }
+  if (!settings.stop_writes_on_error) return ok;
+  if (is_write(spec)) return journal_.writable(bytes_of(words));
+  if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
+    std::size_t bytes = 0;
+    for (const StoredRequest& request : session.transaction.queue) bytes += bytes_of(request.words);
+    return journal_.writable(bytes);
+  }
+  return ok;
+}
+
+Status Dispatcher::check_memory(Session& session, const CommandSpec& spec) {
+  constexpr std::int64_t kBudgetUs = 500;
+  if (evict_some(kBudgetUs)) return ok;
+  const bool denied = denies_oom(spec) ||
+                      (session.transaction.open && !spec.has(kTransactionControl)) ||
+                      (is_exec(spec) && any_queued(session, denies_oom));
+  if (denied) return Error("OOM command not allowed when used memory > 'maxmemory'.");
+  return ok;
+}
+
+// Whether the session has queued such a command.
+bool Dispatcher::any_queued(const Session& session, bool (*test)(const CommandSpec&)) {
+  if (!session.transaction.open) return false;
+  return std::ranges::any_of(session.transaction.queue, [&](const StoredRequest& request) {
+    return test(*request.row->spec);
+  });
+}
+
+// --- a run --------------------------------------------------------------------------------------------
+
+// All but what the run changes as well as the mode of expiry, for the server's own runs and the clients'.
+RunEnvironment Dispatcher::environment(LockedStripes& locked) {
+  RunEnvironment env;
+  env.stripes = &locked;
+  env.changes = &changes_;
+  env.stats = &stats_;
+  env.random = &random_;
+  env.now_ms = now_us_ / 1000;
+  env.events_wanted = settings.events_wanted;
+  env.expiry = settings.expiry;
+  env.access_policy = uses_lfu(settings.maxmemory_policy) ? AccessPolicy::kLfu : AccessPolicy::kLru;
+  env.lazy_free = settings.lazyfree_server_del;
+  env.string_bytes_max = settings.string_bytes_max;
+  env.lfu_log_factor = settings.lfu_log_factor;
+  env.lfu_decay_minutes = settings.lfu_decay_minutes;
+  return env;
+}
+
+void Dispatcher::lock_for(LockedStripes& locked, const CommandSpec& spec,
+                          std::span<const HashedKey> keys) {
+  if (spec.locks == Locks::kKeys) {
+    if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
+    StripeSet set;
+    for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
+    return locked.lock(set);
+  }
+  if (spec.locks == Locks::kAll) {
+    StripeSet all;
+    all.add_all();
+    locked.lock(all);
+  }
+}
+
+// `again` is the parked request that runs once more, or null.
+RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
+                               std::span<const Word> words, ByteView raw,
+                               std::span<const HashedKey> keys, ReplyWriter& reply,
+                               const std::shared_ptr<Parked>& again) {
+  LockedStripes locked(keyspace_);
+  lock_for(locked, *row.spec, keys);
+  changes_.clear();
+  effects_.clear();
+  RunEnvironment env = environment(locked);
+  env.touch = !session.identity.no_touch;
+  env.hashed_keys = keys;
+  // Whoever visits stripe by stripe has let go of them when records are written: it must not remove keys.
+  if (row.spec->locks == Locks::kEach && env.expiry == ExpiryMode::kDelete) {
+    env.expiry = ExpiryMode::kHide;
+  }
+
+  Context ctx(*this, session, env, effects_);
+  call(ctx, row, words, reply);
+  RunOutcome outcome;
+  if (ctx.parking_.requested) [[unlikely]] {
+    park(ctx, words, again);
+    outcome.parked = true;
+  }
+  outcome.lsn = std::max(ctx.lsn_, settle(ctx, words, raw));
+  locked.unlock();
+  finish(outcome.lsn);
+  count(row, session, words);
+  return outcome;
+}
+
+// Runs the handler; its error becomes the reply.
+void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
+                      ReplyWriter& reply) {
+  ctx.row_ = &row;
+  ctx.words_ = words;
+  const ReplyWriter::Mark mark = reply.begin();
+  const Status status = row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
+  if (!status) [[unlikely]] {
+    reply.buffer().truncate(mark);
+    reply.error(status.error());
+    bump(command_stats_[row.index].failed);
+    host_.failed(status.error().text());
+  }
+}
+
+void Dispatcher::count(const CommandTable::Row& row, Session& session,
+                       std::span<const Word> words) {
+  const std::uint64_t now = cycles_now();
+  const std::uint64_t taken = now - cycles_;
+  cycles_ = now;
+  CommandStats& stats = command_stats_[row.index];
+  bump(stats.calls);
+  bump(stats.cycles, taken);
+  if (settings.slowlog_us >= 0 && !row.spec->has(kSkipSlowlog)) {
+    const double us_limit = static_cast<double>(settings.slowlog_us);
+    if (static_cast<double>(taken) >= us_limit * cycles_per_us_) [[unlikely]] {
+      host_.slow(session, words,
+                 static_cast<std::int64_t>(static_cast<double>(taken) / cycles_per_us_));
+    }
+  }
+}
+
+void append_words(Bytes& out, std::span<const Word> words) {
+  const auto line = [&out](char type, std::size_t count) {
+    char text[kIntegerCharsMax];
+    out += type;
+    out.append(text, format_unsigned(count, text));
+    out += "\r\n";
+  };
+  line('*', words.size());
+  for (const Word& word : words) {
+    line('$', word.text.size());
+    out.append(word.text);
+    out += "\r\n";
+  }
+}
+
+// --- the end of a run ---------------------------------------------------------------------------------
+
+Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) {
+  LockedStripes& locked = *ctx.env_.stripes;
+  if (!changes_.expired.empty()) [[unlikely]] append_expired(changes_);
+  if (changes_.count > 0) journal_run(ctx, words, raw);
+  if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
+    signal_touched(locked, changes_);
+  }
+  return depends_on(locked, ctx.row_->spec->locks);
+}
+
+void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
+  const CommandSpec& spec = *ctx.row_->spec;
+  if (spec.journal == JournalForm::kNone || effects_.suppressed()) return;
+  if (effects_.count() == 0) {
+    if (spec.journal == JournalForm::kEffects) return;
+    if (raw.empty()) {
+      words_scratch_.clear();
+      append_words(words_scratch_, words);
+      raw = words_scratch_;
+    }
+  } else if (effects_.count() == 1) {
+    raw = effects_.resp();
+  } else {
+    words_scratch_ = "*1\r\n$5\r\nMULTI\r\n";
+    words_scratch_ += effects_.resp();
+    words_scratch_ += "*1\r\n$4\r\nEXEC\r\n";
+    raw = words_scratch_;
+  }
+  const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_);
+  ctx.env_.stripes->held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+}
+
+// Expiry is the server's own doing, whoever stumbled over the key.
+void Dispatcher::append_expired(const Changes& changes) {
+  for (const KeyRef& expired : changes.expired) {
+    words_scratch_.clear();
+    const ByteView words[] = {settings.lazyfree_expire ? "UNLINK" : "DEL", expired.key};
+    append_request(words_scratch_, words);
+    const Lsn lsn = append(nullptr, expired.db, words_scratch_, now_us_);
+    keyspace_.stripe(stripe_of(hash_in_memory(expired.key))).last_lsn = lsn;
+  }
+}
+
+Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us) {
+  const Lsn lsn = journal_.append({.words = words,
+                                   .time_us = time_us,
+                                   .session = journal_session(session),
+                                   .db = static_cast<std::uint16_t>(db)});
+  keyspace_.advance_position(lsn);
+  return lsn;
+}
+
+std::uint32_t Dispatcher::journal_session(Session* session) {
+  if (!session || session->identity.id == 0) return 0;
+  if (session->proxied_journal_session != 0) return session->proxied_journal_session;
+  if (!session->journal_session) {
+    session->journal_session = journal_.open_session({.user = session->user(),
+                                                      .address = session->address(),
+                                                      .client_name = session->client_name()});
+  }
+  return session->journal_session.id();
+}
+
+Lsn Dispatcher::depends_on(const LockedStripes& locked, Locks locks) const {
+  if (locks == Locks::kNone) return 0;
+  if (locks == Locks::kEach) return keyspace_.position();
+  Lsn lsn = 0;
+  locked.held().each([&](unsigned i) { lsn = std::max(lsn, keyspace_.stripe(i).last_lsn); });
+  return lsn;
+}
+
+void Dispatcher::finish(Lsn lsn) {
+  if (!changes_.events.empty()) [[unlikely]] {
+    const std::vector<KeyEvent> events = std::move(changes_.events);
+    changes_.events.clear();
+    for (const KeyEvent& event : events) host_.notify(event, lsn);
+  }
+  if (!changes_.garbage.empty()) [[unlikely]] {
+    host_.free_later(std::move(changes_.garbage));
+    changes_.garbage.clear();
+  }
+  if (!ready_.empty()) [[unlikely]] serve_waiting();
+}
+
+// --- replay -------------------------------------------------------------------------------------------
+
+Status Dispatcher::replay(Session& session, std::span<const Word> words, std::int64_t time_us) {
+  const CommandTable::Row* row = commands_.resolve(words);
+  if (!row || !row->spec->arity.admits(words.size())) {
+    return Error(ErrorCode::kCorrupt, row ? "a record with a wrong number of words"
+                                          : commands_.unknown_error(words));
+  }
+  if (row->spec->has(kTransactionControl)) return ok;  // a record is atomic as it is
+  own_hashes_.clear();
+  hash_keys(*row, words, own_hashes_);
+
+  LockedStripes locked(keyspace_);
+  lock_for(locked, *row->spec, own_hashes_);
+  changes_.clear();
+  effects_.clear();
+  now_us_ = time_us;
+  RunEnvironment env = environment(locked);
+  env.hashed_keys = own_hashes_;
+  env.expiry = ExpiryMode::kIgnore;
+  env.events_wanted = 0;
+
+  OutputBuffer discarded;
+  ReplyWriter reply(discarded, Resp::kV2);
+  Context ctx(*this, session, env, effects_);
+  ctx.row_ = row;
+  ctx.words_ = words;
+  const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
+  const Lsn lsn = keyspace_.position();
+  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  signal_touched(locked, changes_);
+  locked.unlock();
+  finish(lsn);
+  if (!status) return Error(ErrorCode::kCorrupt, status.error().text());
+  return ok;
+}
+
+}  // namespace memoir

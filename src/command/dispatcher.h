@@ -1,0 +1,233 @@
+// Dispatcher: the one way into the keyspace. Clients, recovery, parked requests and expiry come through it.
+//
+// One a worker; it owns that worker's scratch memory and chance, and shares keyspace, command table and
+// journal with the others. A run: look up the row, pass the gates, lock the stripes of the keys, run the
+// handler, append the record while still locked, unlock, then notify, serve who waits, free.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "persistence/journal.h"
+#include "protocol/reply_writer.h"
+#include "protocol/request_parser.h"
+#include "src/base/clock.h"
+#include "src/command/command_table.h"
+#include "src/command/context.h"
+#include "src/command/eviction.h"
+#include "src/command/waiting.h"
+#include "src/store/keyspace.h"
+
+namespace memoir {
+
+// What of the configuration concerns running commands. Each worker sets its own copy when the
+// configuration changes.
+struct DispatchSettings {
+  std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
+  std::uint64_t maxmemory = 0;      // bytes; 0: no limit
+  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
+  unsigned maxmemory_samples = 5;
+  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len
+  unsigned lfu_log_factor = 10;
+  unsigned lfu_decay_minutes = 1;
+  bool lazyfree_eviction = false;
+  bool lazyfree_expire = false;
+  bool lazyfree_server_del = false;
+  bool lazyfree_user_del = false;
+  bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
+  ExpiryMode expiry = ExpiryMode::kDelete;
+  bool active_expire = true;
+  unsigned active_expire_effort = 1;
+  std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
+  bool monitored = false;        // DispatchHost::monitor() is told of every run
+};
+
+// What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
+class DispatchHost {
+ public:
+  virtual ~DispatchHost() = default;
+  // The server's gates before a command runs: login, loading, subscriber mode, pauses. Not ok: the
+  // error is the reply.
+  virtual Status admit(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) = 0;
+  // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
+  virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
+  // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
+  virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
+  // The reply of a parked request that ran; to be sent once `lsn` is safe.
+  virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  // Frees values in the background.
+  virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
+  // Counts, for INFO errorstats. `error` is a whole error text.
+  virtual void failed(ByteView error) { (void)error; }
+  virtual void slow(Session& session, std::span<const Word> words, std::int64_t us) {
+    (void)session, (void)words, (void)us;
+  }
+  virtual void monitor(Session& session, std::span<const Word> words) {
+    (void)session, (void)words;
+  }
+};
+
+struct RunOutcome {
+  Lsn lsn = 0;          // the reply may leave when this position is safe; 0: at once
+  bool parked = false;  // no reply yet: it comes by DispatchHost::deliver()
+};
+
+// Counters of one command row, for INFO commandstats; a worker's own, read by others.
+struct CommandStats {
+  std::atomic<std::uint64_t> calls{0};
+  std::atomic<std::uint64_t> cycles{0};  // src/base/cycles.h
+  std::atomic<std::uint64_t> rejected{0};
+  std::atomic<std::uint64_t> failed{0};
+};
+
+// Appends a request's words as a RESP array.
+void append_words(Bytes& out, std::span<const Word> words);
+
+class Dispatcher {
+ public:
+  Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
+             DispatchHost& host, std::uint64_t seed);
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  DispatchSettings settings;
+
+  // Tells that the requests of `batch` run next, in order: rows and hashes are looked up ahead, and the
+  // buckets and entries brought into the cache, window by window. `batch` stays until they have run or
+  // forget_batch().
+  void prefetch(const Session& session, const RequestParser& batch);
+  void forget_batch();
+
+  // Runs one request of a session and writes its reply (none if parked). `raw`: the request's bytes where they
+  // are canonical, else empty.
+  RunOutcome run(Session& session, std::span<const Word> words, ByteView raw, ReplyWriter& reply);
+
+  // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
+  Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
+
+  // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is on its way.
+  // Waits for stripes and for whoever runs the request just now, so nobody may call it while holding stripes: a
+  // handler leaves it to the parked client's worker.
+  bool withdraw(const std::shared_ptr<Parked>& parked);
+
+  // Removes keys whose time has come in stripes first, first + step, ...; ends after about `budget_us`.
+  // Called some times a second. Returns how many were removed.
+  std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
+  // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be evicted.
+  bool evict_some(std::int64_t budget_us);
+
+  // --- for the handlers of the transaction commands ---------------------------------------------------
+  Status exec(Context& ctx, ReplyWriter& reply);
+  void watch(Context& ctx, std::span<const Word> keys);
+  void unwatch(Session& session);
+  void discard(Session& session);
+
+  Keyspace& keyspace() { return keyspace_; }
+  const CommandTable& commands() const { return commands_; }
+  Journal& journal() { return journal_; }
+  const Clock& clock() const { return clock_; }
+  Random& random() { return random_; }
+  const KeyspaceStats& stats() const { return stats_; }
+  KeyspaceStats& stats() { return stats_; }
+  // By CommandTable::Row::index.
+  std::span<CommandStats> command_stats() { return {command_stats_.get(), commands_.size()}; }
+
+ private:
+  // A request of the batch, looked up ahead.
+  struct Prepared {
+    const Word* words;
+    const CommandTable::Row* row;
+    std::uint32_t first_hash;
+    std::uint32_t hash_count;
+  };
+  static constexpr std::size_t kWindow = 32;
+
+  void prepare_window();
+  void prefetch_keys(bool items);
+  Prepared take_prepared(std::span<const Word> words);
+  void read_clocks();
+  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
+                        std::vector<HashedKey>& hashes);
+
+  Status refuse(Session& session, const CommandTable::Row& row, std::span<const Word> words);
+  Status check_memory(Session& session, const CommandSpec& spec);
+  static bool is_exec(const CommandSpec& spec);
+  static bool any_queued(const Session& session, bool (*test)(const CommandSpec&));
+  RunOutcome reject(Session& session, const CommandTable::Row* row, const Error& error,
+                    ReplyWriter& reply);
+
+  RunEnvironment environment(LockedStripes& locked);
+  RunOutcome execute(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                     ByteView raw, std::span<const HashedKey> keys, ReplyWriter& reply,
+                     const std::shared_ptr<Parked>& again);
+  void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
+            ReplyWriter& reply);
+  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
+  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+
+  // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
+  Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
+  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us);
+  void append_expired(const Changes& changes);
+  void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
+  std::uint32_t journal_session(Session* session);
+  Lsn depends_on(const LockedStripes& locked, Locks locks) const;
+  void signal_touched(LockedStripes& locked, Changes& changes);
+  void settle_own_work(LockedStripes& locked);
+  // The end of a run, unlocked: notifications, waiting clients, garbage.
+  void finish(Lsn lsn);
+
+  void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
+  void serve_waiting();
+  void serve_key(const KeyRef& key);
+  bool run_parked(const std::shared_ptr<Parked>& parked);
+  void remove_parked(const Parked& parked);
+
+  struct TransactionLog;
+  void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
+  void add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log);
+  void remove_watches(Session& session);
+  Status run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply);
+
+  bool has_expiries(unsigned stripe);
+  std::size_t expire_in(unsigned stripe, unsigned db);
+  bool evict_one();
+  unsigned sample_for_eviction(unsigned stripe);
+  bool evict_key(const EvictionPool::Candidate& candidate);
+
+  Keyspace& keyspace_;
+  const CommandTable& commands_;
+  Journal& journal_;
+  const Clock& clock_;
+  DispatchHost& host_;
+  Random random_;
+  KeyspaceStats stats_;
+  const double cycles_per_us_;
+  std::unique_ptr<CommandStats[]> command_stats_;
+
+  const RequestParser* batch_{nullptr};
+  std::size_t batch_next_{0};
+  unsigned batch_db_{0};
+  std::vector<Prepared> prepared_;
+  std::size_t prepared_at_{0};
+  std::vector<HashedKey> hashes_;      // of the window
+  std::vector<HashedKey> own_hashes_;  // of a request outside any batch
+  std::int64_t now_us_{0};
+  std::uint64_t cycles_{0};        // when the last run ended
+  std::uint64_t clock_cycles_{0};  // when now_us_ was read
+
+  Changes changes_;
+  Effects effects_;
+  Bytes words_scratch_;
+  std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  bool serving_{false};
+  EvictionPool eviction_pool_;
+  unsigned expire_stripe_{0};
+};
+
+}  // namespace memoir

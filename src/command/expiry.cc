@@ -1,0 +1,77 @@
+// Active expiry: keys nobody asks for go too, within a bounded share of time. As Redis: sample the keys that have
+// an expiry, remove those that are due, and stay as long as many of the sampled were.
+#include "src/command/dispatcher.h"
+
+namespace memoir {
+namespace {
+
+constexpr unsigned kSampled = 20;
+
+}  // namespace
+
+std::size_t Dispatcher::expire_some(unsigned first, unsigned step, std::int64_t budget_us) {
+  if (!settings.active_expire || settings.expiry != ExpiryMode::kDelete) return 0;
+  const std::int64_t deadline = clock_.monotonic_us() + budget_us;
+  now_us_ = clock_.now_us();
+  const unsigned stripes = (kStripes - first + step - 1) / step;
+  std::size_t removed = 0;
+  for (unsigned i = 0; i < stripes; ++i) {
+    const unsigned stripe = first + (expire_stripe_++ % stripes) * step;
+    const unsigned databases = has_expiries(stripe) ? keyspace_.databases() : 0;
+    for (unsigned db = 0; db < databases; ++db) {
+      std::size_t now_removed = 0;
+      do {
+        now_removed = expire_in(stripe, db);
+        removed += now_removed;
+      } while (now_removed * 10 > kSampled && clock_.monotonic_us() < deadline);
+    }
+    if (i % 8 == 7 && clock_.monotonic_us() >= deadline) break;
+  }
+  return removed;
+}
+
+// Whether a stripe has any key with an expiry: one lock instead of one for each database.
+bool Dispatcher::has_expiries(unsigned stripe) {
+  LockedStripes locked(keyspace_);
+  locked.lock_one(stripe);
+  for (unsigned db = 0; db < keyspace_.databases(); ++db) {
+    if (!locked.stripe(stripe).shards[db].expires.empty()) return true;
+  }
+  return false;
+}
+
+// Samples one table once; returns how many keys were removed.
+std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
+  LockedStripes locked(keyspace_);
+  locked.lock_one(stripe);
+  const EntryTable& expires = locked.stripe(stripe).shards[keyspace_.physical(db)].expires;
+  if (expires.empty()) return 0;
+  std::vector<Bytes> due;
+  unsigned left = kSampled;
+  expires.sample(random_, [&](TableItem item) {
+    const auto* entry = static_cast<const Entry*>(item.pointer);
+    if (entry->expire_ms() <= now_us_ / 1000) due.emplace_back(entry->key());
+    return --left > 0;
+  });
+  if (due.empty()) return 0;
+
+  changes_.clear();
+  RunEnvironment env = environment(locked);
+  env.lazy_free = settings.lazyfree_expire;
+  Database database(env, db);
+  for (const Bytes& key : due) database.peek(key);
+  const std::size_t removed = changes_.expired.size();  // `due` may name a key twice
+  settle_own_work(locked);
+  return removed;
+}
+
+// The end of a run that no client asked for (expiry, eviction): what was removed stands in changes_.expired.
+void Dispatcher::settle_own_work(LockedStripes& locked) {
+  append_expired(changes_);
+  signal_touched(locked, changes_);
+  const Lsn lsn = keyspace_.position();
+  locked.unlock();
+  finish(lsn);
+}
+
+}  // namespace memoir

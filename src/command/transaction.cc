@@ -1,0 +1,335 @@
+// MULTI, EXEC, DISCARD, WATCH and UNWATCH.
+//
+// EXEC locks the union of the stripes of its queue and of what is watched, runs the queue, and journals all that
+// was done as one record, MULTI ... EXEC.
+#include "src/command/transaction.h"
+
+#include "src/command/dispatcher.h"
+#include "src/command/keys.h"
+#include "src/command/watching.h"
+
+namespace memoir {
+namespace {
+
+Status multi(Context& ctx, Args, ReplyWriter& reply) {
+  Transaction& transaction = ctx.session().transaction;
+  if (transaction.open) return Error("ERR MULTI calls can not be nested");
+  transaction.open = true;
+  reply.ok();
+  return ok;
+}
+
+Status exec(Context& ctx, Args, ReplyWriter& reply) { return ctx.dispatcher().exec(ctx, reply); }
+
+Status discard(Context& ctx, Args, ReplyWriter& reply) {
+  if (!ctx.session().transaction.open) return Error("ERR DISCARD without MULTI");
+  ctx.dispatcher().discard(ctx.session());
+  reply.ok();
+  return ok;
+}
+
+Status watch(Context& ctx, Args args, ReplyWriter& reply) {
+  if (ctx.session().transaction.open) return Error("ERR WATCH inside MULTI is not allowed");
+  ctx.dispatcher().watch(ctx, args.rest());
+  reply.ok();
+  return ok;
+}
+
+Status unwatch(Context& ctx, Args, ReplyWriter& reply) {
+  ctx.dispatcher().unwatch(ctx.session());
+  reply.ok();
+  return ok;
+}
+
+constexpr std::uint32_t kAlways = kNoScript | kLoading | kStale | kFast | kAllowBusy;
+
+constexpr CommandSpec kCommands[] = {
+    {.name = "multi",
+     .arity = exactly(1),
+     .flags = kAlways | kTransactionControl,
+     .locks = Locks::kNone,
+     .run = multi,
+     .group = Group::kTransactions,
+     .summary = "Starts a transaction.",
+     .since = "1.2.0"},
+    {.name = "exec",
+     .arity = exactly(1),
+     .flags = kNoScript | kLoading | kStale | kSkipSlowlog | kTransactionControl,
+     .locks = Locks::kNone,
+     .run = exec,
+     .group = Group::kTransactions,
+     .summary = "Executes all commands in a transaction.",
+     .since = "1.2.0",
+     .complexity = "Depends on commands in the transaction"},
+    {.name = "discard",
+     .arity = exactly(1),
+     .flags = kAlways | kTransactionControl,
+     .locks = Locks::kNone,
+     .run = discard,
+     .group = Group::kTransactions,
+     .summary = "Discards a transaction.",
+     .since = "2.0.0",
+     .complexity = "O(N), when N is the number of queued commands"},
+    {.name = "watch",
+     .arity = at_least(2),
+     .keys = all_are_keys(kKeyRO),
+     .flags = kAlways | kTransactionControl,
+     .run = watch,
+     .group = Group::kTransactions,
+     .syntax = "key [key ...]",
+     .summary = "Monitors changes to keys to determine the execution of a transaction.",
+     .since = "2.2.0",
+     .complexity = "O(1) for every key."},
+    {.name = "unwatch",
+     .arity = exactly(1),
+     .flags = kAlways,
+     .locks = Locks::kNone,
+     .run = unwatch,
+     .group = Group::kTransactions,
+     .summary = "Forgets about watched keys of a transaction.",
+     .since = "2.2.0"},
+};
+
+constexpr std::string_view kAborted = "EXECABORT Transaction discarded because of";
+
+// Whether the key is in the table with its time already over.
+bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) {
+  const std::uint64_t hash = hash_in_memory(key);
+  const EntryTable::Place place = locked.shard(db, hash).keys.find(key, hash);
+  if (!place) return false;
+  const auto* entry = static_cast<const Entry*>(place.item().pointer);
+  return entry->has_expiry() && entry->expire_ms() <= ctx.now_ms();
+}
+
+}  // namespace
+
+std::span<const CommandSpec> transaction_commands() { return kCommands; }
+
+StoredRequest StoredRequest::copy_of(std::span<const Word> words, const CommandTable::Row* row) {
+  StoredRequest stored;
+  stored.row = row;
+  std::size_t bytes = 0;
+  for (const Word& word : words) bytes += word.owner ? 0 : word.text.size();
+  stored.bytes = std::make_unique<char[]>(bytes);
+  char* at = stored.bytes.get();
+  stored.words.reserve(words.size());
+  for (const Word& word : words) {
+    if (word.owner) {
+      stored.words.push_back(word);
+      continue;
+    }
+    std::memcpy(at, word.text.data(), word.text.size());
+    stored.words.push_back({ByteView(at, word.text.size()), {}});
+    at += word.text.size();
+  }
+  return stored;
+}
+
+// The words of what a transaction did, back to back.
+bool Dispatcher::is_exec(const CommandSpec& spec) { return spec.run == memoir::exec; }
+
+Bytes aborted_exec(ByteView error) {
+  const ByteView code = "ERR ";
+  if (error.starts_with(code)) error.remove_prefix(code.size());
+  return Bytes(kAborted) + ": " + Bytes(error);
+}
+
+struct Dispatcher::TransactionLog {
+  unsigned record_db;
+  unsigned db;
+  std::size_t count = 0;
+  Bytes resp;
+
+  void add(unsigned command_db, ByteView words, std::size_t commands = 1) {
+    if (words.empty()) return;
+    if (count == 0) record_db = db = command_db;
+    select(command_db);
+    resp += words;
+    count += commands;
+  }
+  void select(unsigned to) {
+    if (to == db) return;
+    const ByteView words[] = {"SELECT", Decimal(to)};
+    append_request(resp, words);
+    db = to;
+    ++count;
+  }
+  // The record's words: one command as it is, several between MULTI and EXEC.
+  Bytes finish() {
+    select(record_db);
+    if (count == 1) return std::move(resp);
+    return "*1\r\n$5\r\nMULTI\r\n" + resp + "*1\r\n$4\r\nEXEC\r\n";
+  }
+};
+
+Status Dispatcher::exec(Context& ctx, ReplyWriter& reply) {
+  Transaction done;
+  Status status = run_transaction(ctx, done, reply);
+  if (settings.monitored) [[unlikely]] {
+    for (const StoredRequest& request : done.queue) host_.monitor(ctx.session_, request.words);
+    host_.monitor(ctx.session_, ctx.words_);
+  }
+  return status;
+}
+
+// Moves the transaction to `done` if it is run.
+Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply) {
+  Session& session = ctx.session();
+  if (!session.transaction.open) return Error("ERR EXEC without MULTI");
+  if (session.transaction.broken) {
+    discard(session);
+    return Error(Bytes(kAborted) + " previous errors.");
+  }
+  StripeSet set;
+  for (const StoredRequest& request : session.transaction.queue) {
+    const CommandSpec& spec = *request.row->spec;
+    if (spec.locks == Locks::kAll || spec.locks == Locks::kEach) set.add_all();
+    each_key(spec, request.words,
+             [&](std::size_t i) { set.add(stripe_of(hash_in_memory(request.words[i].text))); });
+  }
+  for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
+
+  LockedStripes locked(keyspace_, set);
+  LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
+  bool dirty = session.watch_state && session.watch_state->dirty.load();
+  for (const WatchedKey& key : session.watched) {
+    dirty = dirty || (!key.was_expired && is_expired(ctx, locked, key.db, key.key));
+  }
+  remove_watches(session);
+  Transaction transaction = std::exchange(session.transaction, {});
+  if (dirty) {
+    reply.null_array();
+  } else {
+    done = std::move(transaction);
+    run_queued(ctx, done.queue, reply);
+  }
+  ctx.lsn_ = depends_on(locked, Locks::kKeys);
+  ctx.env_.stripes = outer;
+  return ok;
+}
+
+void Dispatcher::run_queued(Context& ctx, std::span<const StoredRequest> queue,
+                            ReplyWriter& reply) {
+  LockedStripes& locked = *ctx.env_.stripes;
+  TransactionLog log{};
+  reply.array(queue.size());
+  for (const StoredRequest& request : queue) {
+    own_hashes_.clear();
+    ctx.env_.hashed_keys = {};
+    effects_.clear();
+    changes_.count = 0;
+    Context inner(*this, ctx.session_, ctx.env_, effects_);
+    inner.in_transaction_ = true;
+    call(inner, *request.row, request.words, reply);
+    for (const KeyRef& expired : changes_.expired) {
+      words_scratch_.clear();
+      const ByteView words[] = {"DEL", expired.key};
+      append_request(words_scratch_, words);
+      log.add(expired.db, words_scratch_);
+    }
+    changes_.expired.clear();
+    add_to_log(inner, request.words, log);
+    count(*request.row, ctx.session_, request.words);
+  }
+  changes_.count = 0;
+  effects_.clear();
+  signal_touched(locked, changes_);
+  if (log.count == 0) return;
+  const Bytes words = log.finish();
+  const Lsn lsn = append(&ctx.session_, log.record_db, words, now_us_);
+  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+}
+
+void Dispatcher::add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log) {
+  const JournalForm form = ctx.row_->spec->journal;
+  if (changes_.count == 0 || form == JournalForm::kNone || effects_.suppressed()) return;
+  if (effects_.count() > 0) return log.add(ctx.first_db_, effects_.resp(), effects_.count());
+  if (form == JournalForm::kEffects) return;
+  words_scratch_.clear();
+  append_words(words_scratch_, words);
+  log.add(ctx.first_db_, words_scratch_);
+}
+
+void Dispatcher::discard(Session& session) {
+  session.transaction = {};
+  unwatch(session);
+}
+
+void Dispatcher::watch(Context& ctx, std::span<const Word> keys) {
+  Session& session = ctx.session();
+  if (!session.watch_state) session.watch_state = std::make_shared<WatchState>();
+  const unsigned db = session.identity.db;
+  for (const Word& word : keys) {
+    const bool known = std::ranges::any_of(session.watched, [&](const WatchedKey& watched) {
+      return watched.db == db && watched.key == word.text;
+    });
+    if (known) continue;
+    const bool expired = is_expired(ctx, ctx.stripes(), db, word.text);
+    const std::uint64_t hash = hash_in_memory(word.text);
+    const bool there = static_cast<bool>(ctx.stripes().shard(db, hash).keys.find(word.text, hash));
+    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash));
+    if (!stripe.watchers) stripe.watchers = std::make_unique<Watchers>();
+    static_cast<Watchers&>(*stripe.watchers)
+        .add({db, Bytes(word.text)},
+             {.state = session.watch_state, .existed = there && !expired, .expired = expired});
+    stripe.has_watchers = true;
+    session.watched.push_back({db, Bytes(word.text), expired});
+  }
+}
+
+void Dispatcher::unwatch(Session& session) {
+  if (session.watched.empty()) {
+    session.watch_state.reset();
+    return;
+  }
+  StripeSet set;
+  for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
+  const LockedStripes locked(keyspace_, set);
+  remove_watches(session);
+}
+
+// The stripes of all watched keys are locked.
+void Dispatcher::remove_watches(Session& session) {
+  for (const WatchedKey& key : session.watched) {
+    Stripe& stripe = keyspace_.stripe(stripe_of(hash_in_memory(key.key)));
+    auto& watchers = static_cast<Watchers&>(*stripe.watchers);
+    watchers.remove({key.db, key.key}, session.watch_state.get());
+    stripe.has_watchers = !watchers.empty();
+  }
+  session.watched.clear();
+  session.watch_state.reset();
+}
+
+// Tells watchers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
+  for (KeyRef& touched : changes.touched) {
+    Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
+    if (stripe.has_watchers) {
+      const std::uint64_t hash = hash_in_memory(touched.key);
+      const bool there =
+          static_cast<bool>(locked.shard(touched.db, hash).keys.find(touched.key, hash));
+      static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key}, there);
+    }
+    if (stripe.has_waiters) ready_.push_back(std::move(touched));
+  }
+  for (const unsigned db : changes.touched_databases) {
+    locked.held().each([&](unsigned i) {
+      Stripe& stripe = locked.stripe(i);
+      if (stripe.has_watchers) {
+        static_cast<Watchers&>(*stripe.watchers).mark_database(db, [&](ByteView key) {
+          const std::uint64_t hash = hash_in_memory(key);
+          return static_cast<bool>(locked.shard(db, hash).keys.find(key, hash));
+        });
+      }
+      if (stripe.has_waiters) {
+        static_cast<WaitQueues&>(*stripe.waiters).each_key([&](const WaitQueues::Key& key) {
+          if (key.first == db) ready_.push_back({key.first, key.second});
+        });
+      }
+    });
+  }
+  changes.touched.clear();
+  changes.touched_databases.clear();
+}
+
+}  // namespace memoir

@@ -1,0 +1,140 @@
+#include "src/command/waiting.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "src/command/dispatcher.h"
+#include "src/command/keys.h"
+
+namespace memoir {
+
+void WaitQueues::remove(const Key& key, const Parked* parked) {
+  const auto found = queues_.find(key);
+  if (found == queues_.end()) return;
+  std::erase_if(found->second, [&](const auto& one) { return one.get() == parked; });
+  if (found->second.empty()) queues_.erase(found);
+}
+
+std::shared_ptr<Parked> WaitQueues::first(const Key& key, TypeId type,
+                                          std::span<const std::shared_ptr<Parked>> tried) const {
+  const auto found = queues_.find(key);
+  if (found == queues_.end()) return nullptr;
+  for (const auto& parked : found->second) {
+    if (parked->type == type && parked->state.load() == Parked::kWaiting &&
+        std::ranges::find(tried, parked) == tried.end()) {
+      return parked;
+    }
+  }
+  return nullptr;
+}
+
+// Queues the request of a run that asked to wait; its stripes are locked. A request that runs `again` and
+// finds nothing stays where it is in its queues.
+void Dispatcher::park(Context& ctx, std::span<const Word> words,
+                      const std::shared_ptr<Parked>& again) {
+  if (again) {
+    again->state.store(Parked::kWaiting);
+    return;
+  }
+  const Context::Parking& parking = ctx.parking_;
+  auto parked = std::make_shared<Parked>();
+  parked->request = StoredRequest::copy_of(words, ctx.row_);
+  parked->identity = ctx.session_.identity;
+  parked->journal_session = journal_session(&ctx.session_);
+  parked->type = parking.type;
+  parked->deadline_ms = parking.timeout_ms == 0 ? 0 : ctx.now_ms() + parking.timeout_ms;
+  parked->on_timeout = parking.on_timeout;
+  for (const Bytes& key : parking.keys) {
+    const KeyRef ref{ctx.session_.identity.db, key};
+    const bool known = std::ranges::any_of(
+        parked->keys, [&](const KeyRef& other) { return other.key == ref.key; });
+    if (known) continue;
+    parked->keys.push_back(ref);
+    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash_in_memory(key)));
+    if (!stripe.waiters) stripe.waiters = std::make_unique<WaitQueues>();
+    static_cast<WaitQueues&>(*stripe.waiters).add({ref.db, ref.key}, parked);
+    stripe.has_waiters = true;
+  }
+  host_.parked(ctx.session_, parked);
+}
+
+bool Dispatcher::withdraw(const std::shared_ptr<Parked>& parked) {
+  while (true) {
+    auto state = Parked::kWaiting;
+    if (parked->state.compare_exchange_strong(state, Parked::kOver)) {
+      remove_parked(*parked);
+      return true;
+    }
+    if (state == Parked::kOver) return false;
+    // Another worker runs it just now: it ends at once, over or waiting again.
+    std::this_thread::yield();
+  }
+}
+
+void Dispatcher::remove_parked(const Parked& parked) {
+  StripeSet set;
+  for (const KeyRef& key : parked.keys) set.add(stripe_of(hash_in_memory(key.key)));
+  const LockedStripes locked(keyspace_, set);
+  for (const KeyRef& key : parked.keys) {
+    Stripe& stripe = keyspace_.stripe(stripe_of(hash_in_memory(key.key)));
+    auto& queues = static_cast<WaitQueues&>(*stripe.waiters);
+    queues.remove({key.db, key.key}, &parked);
+    stripe.has_waiters = !queues.empty();
+  }
+}
+
+// Serves the clients that wait for keys touched by the last run. What they do may touch further keys, which are
+// served in their turn.
+void Dispatcher::serve_waiting() {
+  if (serving_) return;
+  serving_ = true;
+  for (std::size_t i = 0; i < ready_.size(); ++i) {
+    const KeyRef key = ready_[i];
+    serve_key(key);
+  }
+  ready_.clear();
+  serving_ = false;
+}
+
+void Dispatcher::serve_key(const KeyRef& key) {
+  const std::uint64_t hash = hash_in_memory(key.key);
+  std::vector<std::shared_ptr<Parked>> tried;
+  while (true) {
+    std::shared_ptr<Parked> parked;
+    {
+      LockedStripes locked(keyspace_);
+      locked.lock_one(stripe_of(hash));
+      Stripe& stripe = locked.stripe(stripe_of(hash));
+      const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
+      if (!place || !stripe.has_waiters) return;
+      const TypeId type = static_cast<const Entry*>(place.item().pointer)->type();
+      parked = static_cast<WaitQueues&>(*stripe.waiters).first({key.db, key.key}, type, tried);
+    }
+    if (!parked) return;
+    auto state = Parked::kWaiting;
+    if (!parked->state.compare_exchange_strong(state, Parked::kRunning)) continue;
+    if (!run_parked(parked)) tried.push_back(parked);
+  }
+}
+
+// Runs a parked request once more. False: it goes on waiting.
+bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
+  Session proxy;
+  proxy.identity = parked->identity;
+  proxy.proxied_journal_session = parked->journal_session;
+  OutputBuffer out;
+  ReplyWriter reply(out, parked->identity.resp);
+  const std::span<const Word> words = parked->request.words;
+  std::vector<HashedKey> keys;
+  each_key(*parked->request.row->spec, words, [&](std::size_t i) {
+    keys.push_back({words[i].text, hash_in_memory(words[i].text)});
+  });
+  const RunOutcome outcome = execute(proxy, *parked->request.row, words, {}, keys, reply, parked);
+  if (outcome.parked) return false;
+  parked->state.store(Parked::kOver);
+  remove_parked(*parked);
+  host_.deliver(parked, std::move(out), outcome.lsn);
+  return true;
+}
+
+}  // namespace memoir

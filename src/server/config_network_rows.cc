@@ -1,0 +1,103 @@
+#include "src/server/config_fields.h"
+#include "src/server/config_sections.h"
+#include "src/server/config_special.h"
+
+namespace memoir::config_fields {
+
+namespace {
+
+constexpr ConfigRow kRows[] = {
+    with(kMultiWord,
+         special("bind", get_bind, set_bind,
+                 "The addresses to listen on. One that begins with '-' may be missing on the machine; "
+                 "'*' means all of IPv4 and '::*' all of IPv6.")),
+    integer<&Config::port>("port", 0, 65535, "", "The TCP port; 0 for none."),
+    immutable(text<&Config::unixsocket>(
+        "unixsocket", "Path of a Unix socket to listen on as well; empty for none.")),
+    immutable(number<&Config::unixsocketperm>(
+        ConfigKind::kOctal, "unixsocketperm", 0, 0777, "octal",
+        "Permissions of the Unix socket; 0 leaves them to the process's mask.")),
+    immutable(integer<&Config::tcp_backlog>(
+        "tcp-backlog", 0, kIntMax, "connections",
+        "How many connections may wait to be accepted. The kernel caps it at somaxconn.")),
+    integer<&Config::tcp_keepalive>(
+        "tcp-keepalive", 0, kIntMax, "seconds",
+        "Idle time after which the kernel asks whether the other side is alive; 0 for never."),
+    integer<&Config::timeout>("timeout", 0, kIntMax, "seconds",
+                              "Idle time after which a client is disconnected; 0 for never."),
+    integer<&Config::maxclients>("maxclients", 1, kUnsignedMax, "connections",
+                                 "How many clients may be connected at the same time."),
+    yes_no<&Config::protected_mode>(
+        "protected-mode",
+        "Whether clients from other machines are refused as long as there is no password."),
+    with(kSensitive, text<&Config::requirepass>(
+                         "requirepass",
+                         "The password that clients must give with AUTH or HELLO; empty for none.")),
+    with(kImmutable | kMachineDefault,
+         read_by(set_io_threads,
+                 integer<&Config::io_threads>(
+                     "io-threads", 1, 128, "threads",
+                     "How many threads serve clients. All of them run commands; more than 16 count "
+                     "as 16. The default is the number of cores."))),
+    immutable(integer<&Config::socket_mark_id>(
+        "socket-mark-id", 0, kUnsignedMax, "",
+        "The mark (SO_MARK) set on listening sockets; 0 for none.")),
+    with(kMultiWord,
+         special("client-output-buffer-limit", get_output_limits, set_output_limits,
+                 "For each class of clients (normal, replica, pubsub): bytes waiting to be sent at "
+                 "which the client is disconnected at once, bytes at which it is after some time, and "
+                 "that time in seconds. 0 for no limit.")),
+    memory<&Config::client_query_buffer_limit>(
+        "client-query-buffer-limit", 1 << 20,
+        "How much of a client's unfinished requests is kept before it is disconnected."),
+    memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", 1 << 20,
+                                        "The longest argument of a request, and so the longest string."),
+    [] {
+      ConfigRow row = memory<&Config::maxmemory_clients>(
+          "maxmemory-clients", -100,
+          "Memory of all clients' buffers together at which the largest are disconnected; with a "
+          "percent sign a share of maxmemory; 0 for no limit.");
+      row.percent = true;
+      return row;
+    }(),
+    integer<&Config::tracking_table_max_keys>(
+        "tracking-table-max-keys", 0, kLongMax, "keys",
+        "How many keys are remembered for client-side caching; 0 for no limit."),
+    immutable(inert_yes_no("io-threads-do-reads", "no", "Every thread reads and runs commands.")),
+    inert_text("bind-source-addr", "", "The address from which replicas connect."),
+};
+
+constexpr ConfigChoice kAuthClients[] = {{"no", 0}, {"yes", 1}, {"optional", 2}};
+
+constexpr ConfigRow kTlsRows[] = {
+    inert_integer("tls-port", "0", 0, 65535, "", "The port for TLS connections."),
+    inert_text("tls-cert-file", "", "The server's certificate."),
+    inert_text("tls-key-file", "", "The key of the server's certificate."),
+    with(kSensitive, inert_text("tls-key-file-pass", "", "The password of that key.")),
+    inert_text("tls-client-cert-file", "", "The certificate for connections to other servers."),
+    inert_text("tls-client-key-file", "", "The key of that certificate."),
+    with(kSensitive, inert_text("tls-client-key-file-pass", "", "The password of that key.")),
+    inert_text("tls-dh-params-file", "", "Parameters of the Diffie-Hellman exchange."),
+    inert_text("tls-ca-cert-file", "", "Certificates of the authorities that are trusted."),
+    inert_text("tls-ca-cert-dir", "", "A directory of such certificates."),
+    inert_choice("tls-auth-clients", "yes", kAuthClients,
+                 "Whether clients must show a certificate (yes, no, optional)."),
+    inert_yes_no("tls-replication", "no", "TLS to a primary."),
+    inert_yes_no("tls-cluster", "no", "TLS between nodes of a cluster."),
+    inert_text("tls-protocols", "", "Versions of TLS that are allowed."),
+    inert_text("tls-ciphers", "", "Ciphers that are allowed up to TLS 1.2."),
+    inert_text("tls-ciphersuites", "", "Cipher suites that are allowed in TLS 1.3."),
+    inert_yes_no("tls-prefer-server-ciphers", "no", "The server's order of ciphers counts."),
+    inert_yes_no("tls-session-caching", "yes", "TLS sessions may be resumed."),
+    inert_integer("tls-session-cache-size", "20480", 0, kIntMax, "sessions",
+                  "How many sessions are kept for that."),
+    inert_integer("tls-session-cache-timeout", "300", 0, kIntMax, "seconds",
+                  "How long sessions are kept for that."),
+};
+
+}  // namespace
+
+std::span<const ConfigRow> network_rows() { return kRows; }
+std::span<const ConfigRow> tls_rows() { return kTlsRows; }
+
+}  // namespace memoir::config_fields

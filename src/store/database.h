@@ -1,0 +1,176 @@
+// Database: the handle through which a handler sees one database, valid for one run under its locks.
+//
+// Reading gives values, changing goes through Edit guards (edit.h) or whole-value operations here; both
+// settle expiry, access clocks, watchers, notifications, waiting clients, bucket versions and the
+// pre-image hook. Keys given as views of the request are hashed once: the dispatcher has done it already.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "src/base/clock.h"
+#include "src/base/result.h"
+#include "src/store/changes.h"
+#include "src/store/keyspace.h"
+
+namespace memoir {
+
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+enum class IfMissing : bool { kNone, kCreate };
+
+// What happens to a key whose time has come.
+enum class ExpiryMode : std::uint8_t {
+  kDelete,  // a primary: it is removed, and the removal journaled
+  kHide,    // a replica: it is not seen, but stays until the primary says so
+  kIgnore,  // replay and the primary's stream: it is there
+};
+
+enum class AccessPolicy : std::uint8_t { kLru, kLfu };
+
+// A key's hash as the dispatcher computed it, found again by the address of the key's bytes.
+struct HashedKey {
+  ByteView key;
+  std::uint64_t hash;
+  // An empty word may lie where the next one begins, so the address alone does not tell.
+  bool is(ByteView other) const { return key.data() == other.data() && key.size() == other.size(); }
+};
+
+// Counters of a worker; others read them without a lock.
+struct KeyspaceStats {
+  std::atomic<std::uint64_t> hits{0};
+  std::atomic<std::uint64_t> misses{0};
+  std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::uint64_t> evicted{0};
+  // Only the owning worker counts, so no locked instruction is needed.
+  static void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+};
+
+// What a run brings along; shared by the handles of all databases it touches.
+struct RunEnvironment {
+  LockedStripes* stripes = nullptr;
+  Changes* changes = nullptr;
+  KeyspaceStats* stats = nullptr;
+  std::span<const HashedKey> hashed_keys;
+  std::size_t last_hashed = 0;  // which of them was asked for last
+  std::int64_t now_ms = 0;
+  std::uint32_t events_wanted = 0;  // EventClass bits of notify-keyspace-events; 0: none
+  ExpiryMode expiry = ExpiryMode::kDelete;
+  AccessPolicy access_policy = AccessPolicy::kLru;
+  bool touch = true;  // false: reads leave the access clock alone (CLIENT NO-TOUCH)
+  bool lazy_free = false;
+  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len, for strings that grow
+  unsigned lfu_log_factor = 10;
+  unsigned lfu_decay_minutes = 1;
+  Random* random = nullptr;
+};
+
+template <class T>
+class Edit;
+class StringEdit;
+
+class Database {
+ public:
+  Database(RunEnvironment& env, unsigned index) : env_(&env), index_(index) {}
+
+  unsigned index() const { return index_; }
+  RunEnvironment& environment() const { return *env_; }
+  const EncodingLimits& limits() const { return env_->stripes->keyspace().limits; }
+
+  // --- reading ---------------------------------------------------------------------------------------
+  // The entry of a live key, or nullptr. Does not count as an access.
+  Entry* peek(ByteView key) { return peek(key, hash_of(key)); }
+  Entry* peek(ByteView key, std::uint64_t hash);
+  // The same for a read command: counts hit or miss, touches the access clock, notifies key misses.
+  Entry* lookup(ByteView key);
+  // The value of type T, nullptr if there is no such key; WRONGTYPE.
+  template <class T>
+  Result<const T*> read(ByteView key) {
+    const Entry* entry = lookup(key);
+    if (!entry) return static_cast<const T*>(nullptr);
+    if (entry->type() != T::kTypeId) return Error(kWrongType);
+    return static_cast<const T*>(entry->object());
+  }
+  bool exists(ByteView key) { return peek(key) != nullptr; }
+
+  // --- changing a value in place ------------------------------------------------------------------------
+  // A guard around a change of an object (edit.h). Empty guard if the key is missing and mode is kNone.
+  template <class T>
+  Result<Edit<T>> edit(ByteView key, IfMissing mode = IfMissing::kNone);
+  // The same for strings (string_edit.h).
+  Result<StringEdit> edit_string(ByteView key, IfMissing mode);
+
+  // --- whole values ---------------------------------------------------------------------------------------
+  // Sets a string, whatever was there. `event` is notified under '$' ("set"). Expiry as given.
+  void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
+                  const char* event = "set");
+  void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
+  // Sets an object, whatever was there; notified under the type's class.
+  void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
+                  const char* event);
+  // Removes a key; false if there is none. `event` under 'g'.
+  bool remove(ByteView key, const char* event = "del");
+  // Takes the entry out of this database (the caller owns it), for RENAME and MOVE; no event. Null if missing.
+  Entry* take(ByteView key);
+  // Puts an entry taken elsewhere under `key`, replacing what is there; no event.
+  void put(ByteView key, Entry* entry);
+
+  // Sets (kNoExpiry: removes) the expiry of an existing key; counts as a change; no event.
+  void set_expiry(ByteView key, std::int64_t expire_ms);
+
+  // --- bookkeeping for handlers that change something by other ways ----------------------------------------
+  void notify(EventClass event_class, const char* name, ByteView key);
+  void add_changes(std::uint64_t count = 1) { env_->changes->count += count; }
+  // Tells watchers and waiting clients that `key` is another now.
+  void signal_changed(ByteView key, std::uint64_t hash);
+
+  std::uint64_t hash_of(ByteView key) const {
+    const std::span<const HashedKey> known = env_->hashed_keys;
+    const std::size_t last = env_->last_hashed;
+    if (last < known.size() && known[last].is(key)) return known[last].hash;
+    return hash_of_another(key);
+  }
+  Shard& shard(std::uint64_t hash) const { return env_->stripes->shard(index_, hash); }
+  Stripe& stripe(std::uint64_t hash) const { return env_->stripes->stripe(stripe_of(hash)); }
+
+  // Called by the guards. `entry` is null for a key about to appear.
+  void before_change(ByteView key, std::uint64_t hash, const Entry* entry);
+  // The same for a missing key that is about to be created. One that is only hidden, since its time is over
+  // and this is not the place where keys expire, goes.
+  void before_creation(ByteView key, std::uint64_t hash);
+  void after_change(ByteView key, std::uint64_t hash);
+  // Inserts a new entry for a missing key, with a fresh access clock; no event.
+  void insert(Entry* entry, std::uint64_t hash);
+  // Removes the entry of `key` without event; its value is freed (in the background if large).
+  void drop(ByteView key, std::uint64_t hash);
+  // Exchanges the entry of an existing key for a rebuilt one.
+  void replace(Entry* from, Entry* to, std::uint64_t hash);
+
+ private:
+  bool expire_if_due(Entry* entry, std::uint64_t hash);
+  void touch(Entry* entry);
+  void free_entry(Entry* entry);
+  std::uint64_t hash_of_another(ByteView key) const;
+  EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
+  void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
+                    std::int64_t expire_ms);
+
+  RunEnvironment* env_;
+  unsigned index_;
+};
+
+// The access clock's value for an entry that is touched now.
+std::uint32_t lru_now(std::int64_t now_ms);
+std::uint32_t lfu_touched(std::uint32_t access, const RunEnvironment& env);
+std::uint32_t lfu_initial(std::int64_t now_ms);
+// The LFU counter after decay, 0 to 255.
+std::uint8_t lfu_counter(std::uint32_t access, std::int64_t now_ms, unsigned decay_minutes);
+
+}  // namespace memoir

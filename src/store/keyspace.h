@@ -1,0 +1,174 @@
+// Keyspace: all databases, cut into stripes.
+//
+// A key's hash picks one of kStripes stripes; a stripe has a lock and, for each database, its own tables. A
+// command locks exactly the stripes of its keys, ascending, so commands on other stripes run beside it. Tables are
+// reached only through a LockedStripes, the proof of the lock. With one worker no locks are taken
+// (set_locking(false)) and the proof costs nothing.
+//
+// Databases are numbered by clients; SWAPDB exchanges numbers, not contents.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "src/base/mutex.h"
+#include "src/store/encoding_limits.h"
+#include "src/store/entry.h"
+
+namespace memoir {
+
+// A position in the replication stream; with the journal off, a count of changes.
+using Lsn = std::uint64_t;
+
+inline constexpr unsigned kStripes = 256;
+inline unsigned stripe_of(std::uint64_t hash) { return hash & (kStripes - 1); }
+
+// One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry.
+struct Shard {
+  EntryTable keys;
+  EntryTable expires;
+};
+
+// What clients watch and wait for on keys of a stripe; see src/command/watching.h and waiting.h, which derive
+// from it. Kept behind a pointer: most stripes have none.
+class StripeAttachment {
+ public:
+  virtual ~StripeAttachment() = default;
+};
+
+struct alignas(64) Stripe {
+  Mutex mutex;
+  std::unique_ptr<Shard[]> shards;  // by physical database
+  Lsn last_lsn{0};                  // end of the last record that concerns this stripe
+  bool has_watchers{false};
+  bool has_waiters{false};
+  std::unique_ptr<StripeAttachment> watchers;
+  std::unique_ptr<StripeAttachment> waiters;
+};
+
+// A set of stripes, as bits.
+struct StripeSet {
+  std::array<std::uint64_t, kStripes / 64> bits{};
+  void add(unsigned stripe) { bits[stripe / 64] |= 1ULL << (stripe % 64); }
+  void add_all() { bits.fill(~0ULL); }
+  bool has(unsigned stripe) const { return (bits[stripe / 64] >> (stripe % 64)) & 1; }
+  bool empty() const { return (bits[0] | bits[1] | bits[2] | bits[3]) == 0; }
+  StripeSet& operator|=(const StripeSet& other) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] |= other.bits[i];
+    return *this;
+  }
+  // Calls visit(stripe) in ascending order.
+  template <class F>
+  void each(F&& visit) const {
+    for (unsigned i = 0; i < bits.size(); ++i) {
+      for (std::uint64_t left = bits[i]; left; left &= left - 1) {
+        visit(i * 64 + static_cast<unsigned>(std::countr_zero(left)));
+      }
+    }
+  }
+};
+
+// Called with an entry before its first change since the observer asked, under the stripe's lock: how a
+// snapshot or a rollback keeps the pre-image. `entry` is null for a key that is about to appear.
+class ChangeObserver {
+ public:
+  virtual ~ChangeObserver() = default;
+  virtual void before_change(unsigned physical_db, ByteView key, const Entry* entry,
+                             const Bucket* bucket) = 0;
+};
+
+class Keyspace {
+ public:
+  explicit Keyspace(unsigned databases);
+  ~Keyspace();
+  Keyspace(const Keyspace&) = delete;
+  Keyspace& operator=(const Keyspace&) = delete;
+
+  unsigned databases() const { return static_cast<unsigned>(physical_.size()); }
+  Stripe& stripe(unsigned index) { return stripes_[index]; }
+  // Where the tables of a client's database number are; stable while any stripe is locked.
+  unsigned physical(unsigned db) const { return physical_[db]; }
+
+  bool locking() const { return locking_; }
+  // Only while no worker runs.
+  void set_locking(bool on) { locking_ = on; }
+
+  // Exchanges two database numbers. All stripes must be locked.
+  void swap_databases(unsigned a, unsigned b) { std::swap(physical_[a], physical_[b]); }
+
+  // The end of the newest record: the version that a change made now is stamped with.
+  Lsn position() const { return position_.load(std::memory_order_relaxed); }
+  void advance_position(Lsn lsn);
+
+  ChangeObserver* observer() const { return observer_; }
+  // All stripes must be locked.
+  void set_observer(ChangeObserver* observer) { observer_ = observer; }
+
+  // Read under any stripe lock; changed while all stripes are locked.
+  EncodingLimits limits;
+
+ private:
+  std::unique_ptr<Stripe[]> stripes_;
+  std::vector<unsigned> physical_;
+  std::atomic<Lsn> position_{0};
+  ChangeObserver* observer_{nullptr};
+  bool locking_{true};
+};
+
+// The proof that some stripes are locked; unlocks them at its end. Locks are taken in ascending order, and
+// all at once: a holder of some must not take more, but with() on one it does not hold is allowed when it
+// holds none.
+class LockedStripes {
+ public:
+  explicit LockedStripes(Keyspace& keyspace) : keyspace_(keyspace) {}
+  LockedStripes(Keyspace& keyspace, const StripeSet& set) : keyspace_(keyspace) { lock(set); }
+  ~LockedStripes() { unlock(); }
+  LockedStripes(const LockedStripes&) = delete;
+  LockedStripes& operator=(const LockedStripes&) = delete;
+
+  void lock(const StripeSet& set) {
+    held_ = set;
+    if (keyspace_.locking()) held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.lock(); });
+  }
+  void lock_one(unsigned stripe) {
+    held_.add(stripe);
+    if (keyspace_.locking()) keyspace_.stripe(stripe).mutex.lock();
+  }
+  void unlock() {
+    if (keyspace_.locking()) held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.unlock(); });
+    held_ = {};
+  }
+
+  const StripeSet& held() const { return held_; }
+  Keyspace& keyspace() const { return keyspace_; }
+
+  Stripe& stripe(unsigned index) const {
+    DEBUG_ASSERT(held_.has(index));
+    return keyspace_.stripe(index);
+  }
+  Shard& shard(unsigned db, std::uint64_t hash) const {
+    return stripe(stripe_of(hash)).shards[keyspace_.physical(db)];
+  }
+
+  // Runs visit(Shard&, Stripe&) for database `db` of stripe `index`, locking it for that time unless held.
+  template <class F>
+  void with(unsigned index, unsigned db, F&& visit) {
+    const bool mine = !held_.has(index);
+    if (mine) {
+      DEBUG_ASSERT(held_.empty());
+      lock_one(index);
+    }
+    visit(keyspace_.stripe(index).shards[keyspace_.physical(db)], keyspace_.stripe(index));
+    if (mine) unlock();
+  }
+
+ private:
+  Keyspace& keyspace_;
+  StripeSet held_;
+};
+
+}  // namespace memoir
