@@ -42,6 +42,7 @@ std::vector<Bytes> lines_of(const ConfigRow& row, const Config& config) {
     const bool bare = row.kind != ConfigKind::kString && row.kind != ConfigKind::kSpecial;
     return {bare ? value : quoted(value)};
   }
+  if (value.empty() && config_default(row).empty()) return {};  // said by its absence
   if (value.empty()) return {"\"\""};
   if (!row.has(kAccumulates)) return {value};
   std::vector<Bytes> words;

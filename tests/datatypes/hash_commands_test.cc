@@ -71,6 +71,17 @@ TEST_CASE("hash commands reply as Redis does", "[hash][command]") {
   }
 }
 
+// The bytes that Redis's DUMP shows for this hash.
+TEST_CASE("a small hash's bytes are Redis's", "[hash][command]") {
+  ListHashFixture server;
+  server.run("HSET h f 1 g v2");
+  const auto* hash = static_cast<const Hash*>(server.object("h"));
+  REQUIRE((hash && hash->pack()));
+  const char expected[] =
+      "\x13\0\0\0\x04\0" "\x81" "f\x02" "\x01\x01" "\x81" "g\x02" "\x82" "v2\x03\xff";
+  CHECK(hash->pack()->bytes() == ByteView(expected, sizeof expected - 1));
+}
+
 TEST_CASE("hash commands speak RESP3", "[hash][command]") {
   ListHashFixture server;
   server.first.identity.resp = Resp::kV3;

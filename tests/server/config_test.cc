@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "persistence/file.h"
@@ -244,6 +246,25 @@ TEST_CASE("templates of the process's title", "[server][config]") {
   CHECK(expand_proc_title("{{x {port} {config-file}", config, title) == "{x 6379 /m.conf");
   CHECK_FALSE(expand_proc_title("{nosuch}", config, title));
   CHECK_FALSE(expand_proc_title("{title", config, title));
+}
+
+// Goal: conf/memoir.conf says what the rows say.
+// Method: load it and compare every directive with its default; look for the name of each in the text.
+TEST_CASE("memoir.conf has every directive with its default", "[server][config]") {
+  const Bytes path = Bytes(__FILE__).substr(0, Bytes(__FILE__).rfind("tests/")) + "conf/memoir.conf";
+  auto text = read_file(posix_file_system(), path);
+  REQUIRE(text);
+  auto loaded = load(*text);
+  REQUIRE(loaded);
+  for (const ConfigRow* row : config_rows()) {
+    CAPTURE(row->name);
+    if (row->has(kHidden)) continue;
+    const bool active = text->find(fmt::format("\n{} ", row->name)) != Bytes::npos;
+    const bool shown = text->find(fmt::format("\n# {} ", row->name)) != Bytes::npos;
+    CHECK((active || shown));
+    if (ByteView(row->name) == "dir") continue;  // absolute by now
+    CHECK(row->get(*row, loaded->config) == config_default(*row));
+  }
 }
 
 }  // namespace
