@@ -218,15 +218,14 @@ ROWS = [
     ("CONFIG SET setting", 1.5, "exact"),
     ("CONFIG (SET junk|GET|RESETSTAT|RESETSTAT junk|nonsense)", 0.3, "exact"),
     ("CLIENT (ID|INFO|LIST|LIST TYPE normal)", 0.3, "type"),
-    ("CLIENT (GETNAME|SETNAME member|NO-EVICT on|NO-EVICT off|NO-EVICT junk|REPLY junk|"
-     "TRACKINGINFO)", 1,
+    ("CLIENT (GETNAME|SETNAME member|NO-EVICT on|NO-EVICT off|NO-EVICT junk|REPLY junk)", 1,
      "exact"),
     ("CLIENT (UNBLOCK int|UNBLOCK 999999 [(TIMEOUT|ERROR|junk)]|KILL junk|KILL ID 999999|"
      "KILL ID junk|KILL TYPE junk|"
      "KILL LADDR 1.2.3.4:5 [SKIPME (yes|no|junk)]|PAUSE abc|PAUSE -1|UNPAUSE|LIST junk|"
      "LIST ID 999999|"
      "LIST TYPE junk|"
-     "SETNAME|nonsense|GETREDIR|NO-EVICT)", 1, "exact"),
+     "SETNAME|nonsense|NO-EVICT)", 1, "exact"),
     ("COMMAND GETKEYS command", 3, "exact"),
     ("COMMAND (GETKEYS|GETKEYS GET|GETKEYS nonsense a b|INFO nonsense|"
      "DOCS nonsense|nonsense)", 0.5, "exact"),

@@ -39,6 +39,8 @@ COMMAND_INFO = [
     ("wait", "categories", "7.2 counts WAIT as blocking"),
     *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
         "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
+    *[("client|" + sub, "subcommand", "client tracking is a later part") for sub in (
+        "caching", "getredir", "tracking", "trackinginfo")],
     ("multi", "flags", "later servers name no_multi"),
     ("watch", "flags", "later servers name no_multi"),
 ]
