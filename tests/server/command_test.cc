@@ -42,7 +42,8 @@ TEST_CASE("syntax in redis.io's notation becomes arguments", "[server][command]"
         "count:integer=COUNT?");
   CHECK(shape(arguments("key [LIMIT offset count]")) ==
         "key:key :block=LIMIT?(offset:integer count:integer)");
-  CHECK(shape(arguments("key [GET pattern [GET pattern ...]]")) == "key:key pattern:pattern=GET?*+");
+  CHECK(shape(arguments("key [GET pattern [GET pattern ...]]")) ==
+        "key:key pattern:pattern=GET?*+");
   CHECK(shape(arguments("key <field value>...")) == "key:key :block*(field:string value:string)");
   CHECK(shape(arguments("[section [section ...]]", kNoKeys)) == "section:string?*");
   CHECK(shape(arguments("STREAMS key [key ...] id [id ...]")) == "key:key=STREAMS* id:string*");
