@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <set>
 
 #include "persistence/file.h"
@@ -253,8 +254,12 @@ TEST_CASE("templates of the process's title", "[server][config]") {
 // Goal: conf/memoir.conf says what the rows say. Method: load it and compare every directive with
 // its default; look for the name of each in the text.
 TEST_CASE("memoir.conf has every directive with its default", "[server][config]") {
+  // The compiler's path of this file may be relative to where the build ran: go up from here, too.
   const Bytes here = __FILE__;
-  const Bytes path = here.substr(0, here.rfind("tests/")) + "conf/memoir.conf";
+  Bytes path = here.substr(0, here.rfind("tests/")) + "conf/memoir.conf";
+  for (Bytes up; !std::filesystem::exists(path) && up.size() < 30; up += "../") {
+    path = up + "conf/memoir.conf";
+  }
   auto text = read_file(posix_file_system(), path);
   REQUIRE(text);
   auto loaded = load(*text);
