@@ -78,7 +78,7 @@ class RecordingJournal final : public Journal {
     return taken;
   }
 
-  std::size_t bytes_asked = 0;
+  std::atomic<std::size_t> bytes_asked{0};
 
  protected:
   std::uint32_t register_session(SessionInfo) override { return ++sessions_; }
