@@ -1,8 +1,10 @@
-// Files, as an interface: all of Memoir's file I/O goes through here, so that the journal runs in a simulator.
+// Files, as an interface: all of Memoir's file I/O goes through here, so that the journal runs in
+// a simulator.
 //
-// posix_file_system() is the real one. MemoryFileSystem (memory_file.h) keeps files in memory, fails where it
-// is told to and forgets what was not synced. Calls block; errors are kNoSpace, kNotFound or kIo. A
-// File's error text is the system's ("No space left on device"); a FileSystem's begins with the path.
+// posix_file_system() is the real one. MemoryFileSystem (memory_file.h) keeps files in memory,
+// fails where it is told to and forgets what was not synced. Calls block; errors are kNoSpace,
+// kNotFound or kIo. A File's error text is the system's ("No space left on device"); a
+// FileSystem's begins with the path.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +23,14 @@ enum class Fill : std::uint8_t {
   kZeros,    // zeros are really written, so that a later write within changes no metadata
 };
 
-// An open file. Reads and writes name their offsets, so several threads may use one File at the same time as
-// long as they do not overlap. Closed by its destructor.
+// An open file. Reads and writes name their offsets, so several threads may use one File at the
+// same time as long as they do not overlap. Closed by its destructor.
 class File {
  public:
   virtual ~File() = default;
 
-  // Writes all `parts` back to back at `offset`, in one system call where possible. After an error any
-  // part of them may have been written.
+  // Writes all `parts` back to back at `offset`, in one system call where possible. After an error
+  // any part of them may have been written.
   virtual Status write(std::uint64_t offset, std::span<const ByteView> parts) = 0;
   Status write(std::uint64_t offset, ByteView part) { return write(offset, {&part, 1}); }
   // Reads into `into`; fewer than `bytes` only at the end of the file. Returns how many.

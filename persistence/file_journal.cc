@@ -161,8 +161,8 @@ Status FileJournal::sync_now() {
   return sync_up_to(position(), names);
 }
 
-// Syncs are made by one thread only: the system tells an error to one caller, and another that syncs the same file
-// at the same time would take its own success for the truth.
+// Syncs are made by one thread only: the system tells an error to one caller, and another that
+// syncs the same file at the same time would take its own success for the truth.
 Status FileJournal::sync_up_to(Lsn target, std::uint64_t names) {
   for (;;) {
     flush();
@@ -199,7 +199,8 @@ Status FileJournal::close() {
   return ended;
 }
 
-// The closing frame says that everything before it was synced, so that damage is never taken for a torn tail.
+// The closing frame says that everything before it was synced, so that damage is never taken for a
+// torn tail.
 Status FileJournal::end_in_order() {
   if (active_->has_frames() && !closed_in_order_) {
     FrameHead head;

@@ -1,18 +1,19 @@
 // FileJournal: the journal on disk. FORMAT.md has the format, journal.h the promises.
 //
-// Two threads of its own: one syncs and, when the disk has failed, tries again; the other prepares the next segment
-// ahead and seals full ones. Workers write their frames themselves in flush().
+// Two threads of its own: one syncs and, when the disk has failed, tries again; the other prepares
+// the next segment ahead and seals full ones. Workers write their frames themselves in flush().
 //
-// Failures.  A write that fails leaves its frame in writing_; it is written again at the same offset. A sync that
-// fails may have cost any page since the last good one, and a later sync would not tell. So the journal
-// reads back every frame behind synced() (the page cache has them; hashes prove it), writes them into
-// a new segment that begins at synced(), syncs that, gives it its name, removes segments it replaces and
-// only then goes on. No copy of unsynced frames is kept in memory for it: at a gigabyte a second of
-// everysec that would be one more gigabyte, for a case that is rare.
+// Failures.  A write that fails leaves its frame in writing_; it is written again at the same
+// offset. A sync that fails may have cost any page since the last good one, and a later sync would
+// not tell. So the journal reads back every frame behind synced() (the page cache has them; hashes
+// prove it), writes them into a new segment that begins at synced(), syncs that, gives it its
+// name, removes segments it replaces and only then goes on. No copy of unsynced frames is kept in
+// memory for it: at a gigabyte a second of everysec that would be one more gigabyte, for a case
+// that is rare.
 //
-// Locks, in this order: write_mutex_ (segments, writing_, failure), append_mutex_ (pending_, position_;
-// not used with one worker), wake_mutex_ (the threads). While state_ is kSyncFails nobody but the sync
-// thread writes to segments, so that it can work without holding up workers.
+// Locks, in this order: write_mutex_ (segments, writing_, failure), append_mutex_ (pending_,
+// position_; not used with one worker), wake_mutex_ (the threads). While state_ is kSyncFails
+// nobody but the sync thread writes to segments, so that it can work without holding up workers.
 #pragma once
 
 #include <condition_variable>
@@ -43,8 +44,8 @@ struct FileJournalOptions {
   Workers workers = Workers::kSeveral;
   JournalThreads threads = JournalThreads::kOwn;
   std::uint64_t segment_bytes = 64UL << 20;  // journal-segment-size
-  // For a journal that does not exist yet: 40 hex digits, and where it begins. If a recovered journal ends
-  // before first_lsn (a snapshot is ahead of it), a new timeline begins there.
+  // For a journal that does not exist yet: 40 hex digits, and where it begins. If a recovered
+  // journal ends before first_lsn (a snapshot is ahead of it), a new timeline begins there.
   Bytes replication_id;
   Lsn first_lsn = 0;
 };
@@ -55,7 +56,8 @@ class FileJournal final : public Journal {
   static constexpr std::int64_t kRetryUs = 100'000;
   static constexpr std::int64_t kEverySecondUs = 1'000'000;
 
-  // Opens for appending what recover_journal() found. On return the journal is durable up to position().
+  // Opens for appending what recover_journal() found. On return the journal is durable up to
+  // position().
   static Result<std::unique_ptr<FileJournal>> open(FileSystem& files, const Clock& clock,
                                                    RecoveredJournal recovered,
                                                    FileJournalOptions options);
@@ -166,7 +168,8 @@ class FileJournal final : public Journal {
   // What append() touches, on lines of its own.
   alignas(64) std::mutex append_mutex_;
   PendingBatch* pending_;
-  // Words and table lines appended since the start, and how much of that the disk surely has room for.
+  // Words and table lines appended since the start, and how much of that the disk surely has room
+  // for.
   std::atomic<std::uint64_t> spent_{0};
   alignas(64) std::atomic<std::uint64_t> room_limit_{0};
   std::atomic<State> state_{State::kGood};
@@ -186,7 +189,8 @@ class FileJournal final : public Journal {
   std::vector<SegmentPtr> full_;      // not yet synced
   std::vector<SegmentPtr> unsealed_;  // synced, not yet cut to their length
   std::vector<std::string> stale_;    // replaced after a failed sync, to be removed
-  std::uint64_t names_changed_ = 0;   // counts renames, which are durable once the directory is synced
+  // Counts new names, which are durable once the directory is synced.
+  std::uint64_t names_changed_ = 0;
   bool closed_in_order_ = false;      // the file ends with a closing frame
   std::string failure_;               // the reason, while state_ is not kGood or there is no room
   bool no_room_ = false;

@@ -1,19 +1,20 @@
 // Journal: where every change goes, in one order, before anybody is told of it.
 //
-// Workers append() records while they hold the stripes' locks, so journal order is a serial order of the commands;
-// at the end of a loop turn they flush(): the first to come writes everything appended so far as one frame. A
-// reply may leave once safe() has reached the LSN it depends on. safe() follows the mode: synced() with
-// `always`, written() with `everysec` and `no`.
+// Workers append() records while they hold the stripes' locks, so journal order is a serial order
+// of the commands; at the end of a loop turn they flush(): the first to come writes everything
+// appended so far as one frame. A reply may leave once safe() has reached the LSN it depends on.
+// safe() follows the mode: synced() with `always`, written() with `everysec` and `no`.
 //
 //   position()  end of the last record appended       >=
 //   written()   the kernel has all records up to here >=
 //   synced()    the disk has them
 //
-// A failing disk loses nothing that was taken: frames stay pending and are written again; meanwhile writable()
-// gives the error that writes are to be answered with, and safe() stands still. Readers never need it.
+// A failing disk loses nothing that was taken: frames stay pending and are written again;
+// meanwhile writable() gives the error that writes are to be answered with, and safe() stands
+// still. Readers never need it.
 //
-// Thread-safe, but for set_listener() (before the first append) and, in a journal for one worker, append()
-// and flush(), which belong to that worker.
+// Thread-safe, but for set_listener() (before the first append) and, in a journal for one worker,
+// append() and flush(), which belong to that worker.
 #pragma once
 
 #include <atomic>
@@ -29,17 +30,18 @@ namespace memoir {
 
 enum class SyncMode : std::uint8_t { kAlways, kEverySecond, kNo };  // appendfsync
 
-// Told of progress, by whichever thread made it (a worker in flush(), or the journal's own). Calls may
-// overlap and arrive late: take the maximum, or ask the journal. Must not call back into append() or flush();
-// a server posts to its workers, whose next turn ends with flush() as every turn does.
+// Told of progress, by whichever thread made it (a worker in flush(), or the journal's own). Calls
+// may overlap and arrive late: take the maximum, or ask the journal. Must not call back into
+// append() or flush(); a server posts to its workers, whose next turn ends with flush() as every
+// turn does.
 class JournalListener {
  public:
   virtual ~JournalListener() = default;
   // safe() or synced() has advanced.
   virtual void on_progress(Lsn safe, Lsn synced) = 0;
-  // Words of the stream that are now written, in order and without gaps: [first, first + words.size()).
-  // For the replication feed; called in flush() or by the journal's thread, one call at a time. The view lives
-  // during the call.
+  // Words of the stream that are now written, in order and without gaps: [first, first +
+  // words.size()). For the replication feed; called in flush() or by the journal's thread, one
+  // call at a time. The view lives during the call.
   virtual void on_words(Lsn first, ByteView words) {
     (void)first;
     (void)words;
@@ -69,9 +71,9 @@ struct JournalStats {
 
 class Journal {
  public:
-  // Who makes changes: a client's user, address and name, declared in each segment before the first record
-  // that names it. Open one when a connection first writes and again when its user or name changes. The
-  // handle must not outlive the journal.
+  // Who makes changes: a client's user, address and name, declared in each segment before the
+  // first record that names it. Open one when a connection first writes and again when its user or
+  // name changes. The handle must not outlive the journal.
   class Session {
    public:
     Session() = default;
@@ -101,18 +103,19 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  // Ok if a record of `bytes` can be taken: to be asked before a command changes anything. Otherwise the
-  // reply for the client: "MISCONF Errors writing to the journal: No space left on device".
+  // Ok if a record of `bytes` can be taken: to be asked before a command changes anything.
+  // Otherwise the reply for the client: "MISCONF Errors writing to the journal: No space left on
+  // device".
   virtual Status writable(std::size_t bytes) = 0;
 
-  // Takes a record and returns the LSN of its end. Adds the SELECTs a record for another database than 0
-  // needs. At most kRecordBytesMax. Does not fail and does no I/O.
+  // Takes a record and returns the LSN of its end. Adds the SELECTs a record for another database
+  // than 0 needs. At most kRecordBytesMax. Does not fail and does no I/O.
   virtual Lsn append(const Record& record) = 0;
   // The length in the stream that append() would give the record.
   static std::size_t record_bytes(const Record& record);
 
-  // Writes what has been appended. On return written() has reached what position() was at the call, unless the
-  // disk fails.
+  // Writes what has been appended. On return written() has reached what position() was at the
+  // call, unless the disk fails.
   virtual void flush() = 0;
 
   Lsn position() const { return position_.load(std::memory_order_acquire); }
@@ -125,16 +128,20 @@ class Journal {
   // At run time, at any moment. To `always`: records appended from now on wait for their sync.
   virtual void set_mode(SyncMode mode) = 0;
 
-  // Flushes and returns when all that was appended before the call is on disk, in every mode; or the
-  // error that prevents it.
+  // Flushes and returns when all that was appended before the call is on disk, in every mode; or
+  // the error that prevents it.
   virtual Status sync_now() = 0;
-  // Ends in good order: everything synced, the file cut to its length. Nothing may be appended afterwards.
+  // Ends in good order: everything synced, the file cut to its length. Nothing may be appended
+  // afterwards.
   virtual Status close() = 0;
 
-  Session open_session(SessionInfo info) { return Session(this, register_session(std::move(info))); }
+  Session open_session(SessionInfo info) {
+    return Session(this, register_session(std::move(info)));
+  }
 
-  // Begins a new timeline at `first_lsn` with another replication id: after a full resync from a primary.
-  // What was appended before is flushed and synced first. Durable on return. No append() may run meanwhile.
+  // Begins a new timeline at `first_lsn` with another replication id: after a full resync from a
+  // primary. What was appended before is flushed and synced first. Durable on return. No append()
+  // may run meanwhile.
   virtual Status start_timeline(ByteView replication_id, Lsn first_lsn) = 0;
   // Goes on at the present position under another replication id: after a promotion.
   virtual Status change_replication_id(ByteView replication_id) = 0;
@@ -160,8 +167,8 @@ class Journal {
 
 enum class Workers : bool { kOne, kSeveral };
 
-// `appendonly no`: a journal that keeps nothing. Everything is safe at once; positions advance all the same, and the
-// listener gets the words at flush().
+// `appendonly no`: a journal that keeps nothing. Everything is safe at once; positions advance all
+// the same, and the listener gets the words at flush().
 std::unique_ptr<Journal> make_null_journal(Bytes replication_id, Lsn position, Workers workers);
 
 }  // namespace memoir

@@ -8,7 +8,7 @@
 
 namespace memoir {
 
-// ---- failure -------------------------------------------------------------------------------------
+// ---- failure -----------------------------------------------------------------------------------
 
 // Under write_mutex_.
 void FileJournal::fail(State state, const Error& error) {
@@ -81,8 +81,8 @@ Status FileJournal::rewrite_unsynced() {
     std::lock_guard lock(write_mutex_);
     install_rewritten(target, from);
   }
-  // Segments that begin behind `from` would come after the new one when the journal is read: they must be gone
-  // before it gets further records.
+  // Segments that begin behind `from` would come after the new one when the journal is read: they
+  // must be gone before it gets further records.
   while (!stale_.empty()) {
     Status gone = files_.remove(stale_.back());
     if (!gone && gone.error().code() != ErrorCode::kNotFound) return gone;
@@ -108,8 +108,8 @@ Status FileJournal::prepare_rewritten(SegmentPtr& target) {
   return ok;
 }
 
-// Under write_mutex_. The new segment has its name; of the old ones, that which begins before `from` keeps what
-// was synced, and the others are to go.
+// Under write_mutex_. The new segment has its name; of the old ones, that which begins before
+// `from` keeps what was synced, and the others are to go.
 void FileJournal::install_rewritten(const SegmentPtr& target, Lsn from) {
   full_.push_back(active_);
   for (const SegmentPtr& old : full_) {
@@ -131,7 +131,7 @@ void FileJournal::tell_progress() {
   if (listener_ != nullptr) listener_->on_progress(safe(), synced());
 }
 
-// ---- syncing -------------------------------------------------------------------------------------
+// ---- syncing -----------------------------------------------------------------------------------
 
 FileJournal::SyncPlan FileJournal::plan_sync(SyncWhat what) {
   std::lock_guard lock(write_mutex_);
@@ -224,7 +224,7 @@ void FileJournal::sync_round() {
   sync_step(all ? SyncWhat::kEverything : SyncWhat::kFullSegments);
 }
 
-// ---- segments ------------------------------------------------------------------------------------
+// ---- segments ----------------------------------------------------------------------------------
 
 void FileJournal::upkeep_step() {
   seal_full();
@@ -276,7 +276,7 @@ void FileJournal::prepare_next() {
   if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
 }
 
-// ---- threads -------------------------------------------------------------------------------------
+// ---- threads -----------------------------------------------------------------------------------
 
 void FileJournal::work() {
   if (sync_due_us() == 0) sync_round();

@@ -12,7 +12,8 @@ constexpr std::uint64_t kSlackMax = 64UL << 10;
 constexpr std::uint64_t kSlackMin = 512;
 }  // namespace
 
-// Room kept free for frame heads, session declarations and records of workers that asked at the same time.
+// Room kept free for frame heads, session declarations and records of workers that asked at the
+// same time.
 std::uint64_t FileJournal::slack() const {
   return std::clamp(segment_bytes_.load(std::memory_order_relaxed) / 16, kSlackMin, kSlackMax);
 }

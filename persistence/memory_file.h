@@ -1,9 +1,10 @@
 // MemoryFileSystem: files in memory that fail on purpose and forget what was not synced.
 //
-// For tests of everything that writes files. It remembers for each file what is durable (contents as of the last
-// sync(), names as of the last sync_directory()) and which writes came after. power_cut() gives the file
-// system that a machine would find when it starts again: of the unsynced writes each 512-byte sector survives
-// or not, of the unsynced names each survives or not, as the given Random decides.
+// For tests of everything that writes files. It remembers for each file what is durable (contents
+// as of the last sync(), names as of the last sync_directory()) and which writes came after.
+// power_cut() gives the file system that a machine would find when it starts again: of the
+// unsynced writes each 512-byte sector survives or not, of the unsynced names each survives or
+// not, as the given Random decides.
 //
 // Thread-safe. Directories are durable from their creation, as create_directories() promises.
 #pragma once
@@ -42,7 +43,8 @@ class MemoryFileSystem final : public FileSystem {
   void set_faults(FaultPlan plan);
   // Calls so far.
   std::uint64_t calls() const;
-  // How many bytes all files may have together; allocations count. What is over it fails with kNoSpace.
+  // How many bytes all files may have together; allocations count. What is over it fails with
+  // kNoSpace.
   void set_capacity(std::uint64_t bytes);
   std::uint64_t used_bytes() const;
 

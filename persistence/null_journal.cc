@@ -1,4 +1,5 @@
-// The journal of `appendonly no`: positions advance, words go to the replication feed, nothing is kept.
+// The journal of `appendonly no`: positions advance, words go to the replication feed, nothing is
+// kept.
 #include <memory>
 #include <mutex>
 

@@ -1,7 +1,9 @@
-// PendingBatch: records that have been appended and not yet written, in the form in which they will be.
+// PendingBatch: records that have been appended and not yet written, in the form in which they
+// will be.
 //
-// The words lie back to back in one arena, the record table beside it, already divided into frames. A journal has two
-// and swaps them, so in steady state an append is two copies and allocates nothing. Not thread-safe.
+// The words lie back to back in one arena, the record table beside it, already divided into
+// frames. A journal has two and swaps them, so in steady state an append is two copies and
+// allocates nothing. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,9 @@ class PendingBatch {
                        .lsn = lsn,
                        .time_us = record.time_us});
     }
+    const std::int64_t delay = record.time_us - cuts_.back().time_us;
     entries_.push_back({.bytes = static_cast<std::uint32_t>(bytes),
-                        .delay_us = static_cast<std::int32_t>(record.time_us - cuts_.back().time_us),
+                        .delay_us = static_cast<std::int32_t>(delay),
                         .session = record.session,
                         .db = record.db,
                         .flags = record.flags});

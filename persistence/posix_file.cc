@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::size_t kZeroBytes = 256UL << 10;
 constexpr int kPartsMax = 64;  // of one pwritev; well under IOV_MAX
-// Linux transfers at most 0x7ffff000 bytes a call; we stay below so that a short count means an error.
+// Linux transfers at most 0x7ffff000 bytes a call; we stay below so that a short count means an
+// error.
 constexpr std::size_t kTransferBytesMax = 1UL << 30;
 
 std::string system_text(int number) {
@@ -239,7 +240,8 @@ class PosixFileSystem final : public FileSystem {
     const int done = ::fsync(fd);
     const int number = errno;
     ::close(fd);
-    // Some file systems have no such thing for directories; their renames are durable by themselves.
+    // Some file systems have no such thing for directories; their renames are durable by
+    // themselves.
     if (done != 0 && number != EINVAL && number != ENOTSUP) return path_error(directory, number);
     return ok;
   }
@@ -262,7 +264,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
-    const int fd = retried([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); });
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+    const int fd = retried([&] { return ::open(path.c_str(), flags, 0644); });
     if (fd < 0) return path_error(path, errno);
     if (retried([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) != 0) {
       const int number = errno;

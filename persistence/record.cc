@@ -109,7 +109,8 @@ Status decode_head(ByteView in, std::uint64_t salt, FrameHead& head) {
 
 namespace {
 
-// The lengths of the table must add up: all of it is covered by hashes, so a difference is a writer's mistake.
+// The lengths of the table must add up: all of it is covered by hashes, so a difference is a
+// writer's mistake.
 bool lengths_agree(const FrameView& frame) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < frame.head.count; ++i) sum += frame.entry(i).bytes;

@@ -1,9 +1,11 @@
-// Record: one change, as the journal and a replica see it; and the frame, one group commit of records.
+// Record: one change, as the journal and a replica see it; and the frame, one group commit of
+// records.
 //
-// An LSN is a byte position in the replication stream: the RESP bytes of all records back to back. A record is
-// known by the LSN of its end, so 0 means "before everything". Records for a database other than 0
-// carry SELECT n and SELECT 0 around their words, so that every record stands alone in the stream; a record
-// taken over from a foreign primary (kForeign) keeps its bytes, whatever they select.
+// An LSN is a byte position in the replication stream: the RESP bytes of all records back to back.
+// A record is known by the LSN of its end, so 0 means "before everything". Records for a database
+// other than 0 carry SELECT n and SELECT 0 around their words, so that every record stands alone
+// in the stream; a record taken over from a foreign primary (kForeign) keeps its bytes, whatever
+// they select.
 //
 // FORMAT.md has the grammar. Nothing here does I/O or knows a file.
 #pragma once
@@ -69,10 +71,11 @@ class RecordSink {
   virtual Status on_record(const RecordView& record) = 0;
 };
 
-// Appends the bytes of a record as they stand in the stream: `words` alone for db 0, else between SELECT `db`
-// and SELECT 0.
+// Appends the bytes of a record as they stand in the stream: `words` alone for db 0, else between
+// SELECT `db` and SELECT 0.
 void append_record_words(Bytes& out, std::uint16_t db, ByteView words);
-// "*2\r\n$6\r\nSELECT\r\n$<digits>\r\n<db>\r\n" into `out` (kSelectBytesMax of room); returns its length.
+// "*2\r\n$6\r\nSELECT\r\n$<digits>\r\n<db>\r\n" into `out` (kSelectBytesMax of room); returns its
+// length.
 inline constexpr std::size_t kSelectBytesMax = 32;
 std::size_t format_select(std::uint16_t db, char* out);
 
@@ -80,7 +83,8 @@ std::size_t format_select(std::uint16_t db, char* out);
 class RequestCursor {
  public:
   explicit RequestCursor(ByteView words) : in_(words) {}
-  // The next request's words, views into the record; false at the end or at bytes that are no request.
+  // The next request's words, views into the record; false at the end or at bytes that are no
+  // request.
   bool next(std::vector<ByteView>& words);
   // Whether the end was not the end: the bytes are no RESP requests.
   bool failed() const { return failed_; }
@@ -91,21 +95,21 @@ class RequestCursor {
   bool failed_ = false;
 };
 
-// ---- frames --------------------------------------------------------------------------------------------
+// ---- frames ------------------------------------------------------------------------------------
 
 inline constexpr std::uint32_t kFrameMagic = 0x4652'4D4A;  // "JMRF" on disk
 inline constexpr std::size_t kFrameHeadBytes = 64;
 inline constexpr std::size_t kFrameEntryBytes = 16;
 
-// The first 64 bytes of a frame, as on disk. `hash` is XXH3 over these 64 bytes with the segment's salt in
-// its own place, so a head is trusted before its body is read and a frame of another segment is never
-// taken for one of this.
+// The first 64 bytes of a frame, as on disk. `hash` is XXH3 over these 64 bytes with the segment's
+// salt in its own place, so a head is trusted before its body is read and a frame of another
+// segment is never taken for one of this.
 struct FrameHead {
   std::uint32_t magic = kFrameMagic;
   std::uint32_t count = 0;  // records; 0 in the frame that closes a journal in good order
   std::uint64_t hash = 0;
   Lsn first_lsn = 0;
-  Lsn synced_lsn = 0;  // what was safely on disk when this was written: damage below it is no torn tail
+  Lsn synced_lsn = 0;  // on disk for sure when this was written: damage below is no torn tail
   std::int64_t time_us = 0;
   std::uint32_t words_bytes = 0;
   std::uint32_t sessions_bytes = 0;
@@ -122,7 +126,7 @@ static_assert(sizeof(FrameHead) == kFrameHeadBytes);
 // One line of a frame's record table, as on disk.
 struct FrameEntry {
   std::uint32_t bytes = 0;
-  std::int32_t delay_us = 0;  // after the frame's time_us; workers' clocks may differ, so either sign
+  std::int32_t delay_us = 0;  // after the frame's time_us; either sign, workers' clocks differ
   std::uint32_t session = 0;
   std::uint16_t db = 0;
   std::uint16_t flags = 0;
@@ -139,15 +143,16 @@ struct FrameView {
   FrameEntry entry(std::size_t index) const;
 };
 
-// Fills in the hashes and lengths of `head` (count, first_lsn, synced_lsn and time_us are the caller's), so that
-// head, entries, sessions and words written back to back are a frame of the segment with `salt`.
+// Fills in the hashes and lengths of `head` (count, first_lsn, synced_lsn and time_us are the
+// caller's), so that head, entries, sessions and words written back to back are a frame of the
+// segment with `salt`.
 void seal_frame(FrameHead& head, std::uint64_t salt, std::span<const FrameEntry> entries,
                 ByteView sessions, ByteView words);
 // Computes only the head's own hash: for a frame that moves to another segment.
 void seal_head(FrameHead& head, std::uint64_t salt);
 
-// Whether the first kFrameHeadBytes of `in` are a head of the segment with `salt`; if so, fills in `head`.
-// kTruncated if there are too few bytes, kCorrupt if they are something else.
+// Whether the first kFrameHeadBytes of `in` are a head of the segment with `salt`; if so, fills in
+// `head`. kTruncated if there are too few bytes, kCorrupt if they are something else.
 Status decode_head(ByteView in, std::uint64_t salt, FrameHead& head);
 // Checks the whole frame at the front of `in` and splits it. kTruncated, kCorrupt.
 Status decode_frame(ByteView in, std::uint64_t salt, FrameView& frame);

@@ -1,7 +1,9 @@
-// Recovery: reads the newest timeline of a journal into a sink and leaves it ready to be appended to.
+// Recovery: reads the newest timeline of a journal into a sink and leaves it ready to be appended
+// to.
 //
-// A torn tail, which only a crash can leave, is cut off with one log line. Damage anywhere else, and a missing
-// segment, is an error that says where and changes nothing. TimelineReader decides which is which.
+// A torn tail, which only a crash can leave, is cut off with one log line. Damage anywhere else,
+// and a missing segment, is an error that says where and changes nothing. TimelineReader decides
+// which is which.
 #pragma once
 
 #include <cstdint>
@@ -50,13 +52,14 @@ struct RecoveredJournal {
   std::uint64_t torn_bytes = 0;   // cut off, zeros included
 };
 
-// Reads the journal in `directory` ("<dir>/journal"; it need not exist). Errors: kCorrupt for damage, kNotFound
-// if the journal begins behind options.from, kIo, or the sink's own.
+// Reads the journal in `directory` ("<dir>/journal"; it need not exist). Errors: kCorrupt for
+// damage, kNotFound if the journal begins behind options.from, kIo, or the sink's own.
 Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
                                          const RecoveryOptions& options, RecordSink& sink);
 
-// Cuts the segment at `offset` and removes the segments behind it, from the last to the first. With a
-// `suffix`, a copy of what is taken away stays beside it under the segment's name plus suffix.
+// Cuts the segment at `offset` and removes the segments behind it, from the last to the first.
+// With a `suffix`, a copy of what is taken away stays beside it under the segment's name plus
+// suffix.
 Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t segment,
                     std::uint64_t offset, const std::string& suffix);
 

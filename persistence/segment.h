@@ -1,10 +1,11 @@
-// Segment: one file of the journal, named after the LSN at which it begins; and where segments live.
+// Segment: one file of the journal, named after the LSN at which it begins; and where segments
+// live.
 //
 //   <dir>/journal/<timeline, 8 digits>/<first LSN, 20 digits>.journal
 //
-// A segment is a header and frames; behind the last frame the file may go on with zeros. The header is on disk
-// before the file gets its name, so a bad header is damage, never a torn write. SegmentReader reads one segment
-// front to back in pieces of megabytes, checking every hash.
+// A segment is a header and frames; behind the last frame the file may go on with zeros. The
+// header is on disk before the file gets its name, so a bad header is damage, never a torn write.
+// SegmentReader reads one segment front to back in pieces of megabytes, checking every hash.
 #pragma once
 
 #include <array>
@@ -61,7 +62,8 @@ struct Timeline {
   std::vector<SegmentFile> segments;  // ascending
 };
 
-// The timelines of a journal directory that have segments, ascending; none if there is no such directory.
+// The timelines of a journal directory that have segments, ascending; none if there is no such
+// directory.
 Result<std::vector<Timeline>> list_timelines(FileSystem& files, const std::string& directory);
 // The segments in a timeline's directory.
 Result<Timeline> list_segments(FileSystem& files, const std::string& path, std::uint32_t number);

@@ -13,7 +13,8 @@ constexpr std::string_view kPreparedPrefix = "prepared-";
 constexpr std::string_view kPreparedSuffix = ".tmp";
 constexpr std::uint64_t kZeroedAtOnceBytes = 1UL << 20;
 
-// Zeros go to disk piece by piece, so that the syncs others wait for do not queue behind all of them.
+// Zeros go to disk piece by piece, so that the syncs others wait for do not queue behind all of
+// them.
 Status allocate_gently(File& file, std::uint64_t offset, std::uint64_t bytes, Fill fill) {
   Status done = file.allocate(offset, bytes, Fill::kReserve);
   if (fill == Fill::kReserve) return done;
@@ -157,8 +158,8 @@ Status move_frame(const FrameView& frame, Declarations& declarations, SegmentWri
   return target.append(head, frame.table, sessions, frame.words);
 }
 
-Status rewrite_source(SegmentReader& reader, Lsn from, Lsn to, Declarations& declarations, Lsn& next,
-                      SegmentWriter& target) {
+Status rewrite_source(SegmentReader& reader, Lsn from, Lsn to, Declarations& declarations,
+                      Lsn& next, SegmentWriter& target) {
   FrameView frame;
   while (next < to) {
     auto outcome = reader.next(frame);

@@ -1,8 +1,8 @@
 // SegmentWriter: one segment while it is being written, from its preparation to its seal.
 //
-// It is prepared under a temporary name with its header on disk and its space allocated, gets its name with its first
-// record and is sealed, cut to its length, when the next has taken over. Who may use it when is the
-// journal's business; it has no lock.
+// It is prepared under a temporary name with its header on disk and its space allocated, gets its
+// name with its first record and is sealed, cut to its length, when the next has taken over. Who
+// may use it when is the journal's business; it has no lock.
 #pragma once
 
 #include <cstdint>
@@ -69,9 +69,9 @@ class SegmentWriter {
 // Removes what prepare() left when the process ended.
 Status remove_prepared_segments(FileSystem& files, const std::string& directory);
 
-// Copies the frames of [from, to) out of `sources` (ascending, from a segment's start each) into the prepared
-// `target`, with every session declaration they need, and syncs it. Each frame is checked when read: kCorrupt
-// if one cannot be read back.
+// Copies the frames of [from, to) out of `sources` (ascending, from a segment's start each) into
+// the prepared `target`, with every session declaration they need, and syncs it. Each frame is
+// checked when read: kCorrupt if one cannot be read back.
 Status rewrite_frames(FileSystem& files, const std::vector<SegmentFile>& sources, Lsn from, Lsn to,
                       SegmentWriter& target);
 

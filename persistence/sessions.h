@@ -1,7 +1,9 @@
-// SessionTable: who the session numbers of a journal are, and in which segment each has been declared.
+// SessionTable: who the session numbers of a journal are, and in which segment each has been
+// declared.
 //
-// A segment must be readable by itself, so the first record of a session in each segment comes with the
-// session's declaration. A number is used again once all records that may name it are written. Thread-safe.
+// A segment must be readable by itself, so the first record of a session in each segment comes
+// with the session's declaration. A number is used again once all records that may name it are
+// written. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +24,8 @@ class SessionTable {
   // `position` is the end of the last record that may name it.
   void close(std::uint32_t id, Lsn position);
 
-  // Appends to `out` the declarations that `entries` need in the segment with that serial number, which counts from
-  // 1. To be followed by commit() once they are written, or by undo().
+  // Appends to `out` the declarations that `entries` need in the segment with that serial number,
+  // which counts from 1. To be followed by commit() once they are written, or by undo().
   void declare(std::span<const FrameEntry> entries, std::uint64_t segment, Bytes& out);
   void commit() { fresh_.clear(); }
   void undo();

@@ -82,12 +82,20 @@ Result<bool> TimelineReader::accept(const FrameView& frame, Lsn limit) {
                                head.end_lsn(), limit));
 }
 
-// A segment gets its name only once its header is on disk, so this is damage; but for the last segment of a
-// file system that forgets contents and keeps names, where nothing was ever in it.
+// A segment gets its name only once its header is on disk, so this is damage; but for the last
+// segment of a file system that forgets contents and keeps names, where nothing was ever in it.
 Result<bool> TimelineReader::bad_header(const Error& error) {
   const std::string& path = timeline_.segments[index_].path;
-  Place place{.segment = index_, .path = path, .offset = 0, .lsn = lsn_, .reason = error.text()};
-  if (error.code() != ErrorCode::kUnsupported && index_ + 1 == timeline_.segments.size()) {
+  if (error.code() == ErrorCode::kUnsupported) {
+    return Error(ErrorCode::kUnsupported, path + ": " + error.text());
+  }
+  Place place{.segment = index_,
+              .path = path,
+              .offset = 0,
+              .lsn = lsn_,
+              .reason = error.text(),
+              .frames_behind = 0};
+  if (index_ + 1 == timeline_.segments.size()) {
     auto blank = is_blank_file(files_, path);
     if (!blank) return blank.error();
     if (*blank) {
@@ -105,7 +113,8 @@ Result<bool> TimelineReader::bad_place(const std::string& reason) {
               .path = timeline_.segments[index_].path,
               .offset = reader_->offset(),
               .lsn = lsn_,
-              .reason = reason};
+              .reason = reason,
+              .frames_behind = 0};
   auto later = reader_->look_ahead(SegmentReader::First::kIsBad);
   if (!later) return later.error();
   Lsn synced_lsn = later->synced_lsn;

@@ -1,12 +1,14 @@
-// TimelineReader: the frames of one timeline in LSN order, across its segments, with every check there is.
+// TimelineReader: the frames of one timeline in LSN order, across its segments, with every check
+// there is.
 //
-// It decides what is a torn tail and what is damage. Every frame's head says what was surely on disk when it was
-// written (synced_lsn), so a bad place at LSN x is a torn write exactly if no frame found behind it, in this
-// segment or a later one, claims that more than x was synced: unsynced writes may survive a loss of power in any
-// subset. Otherwise something that was promised is gone, and that is an error for a person to look at.
+// It decides what is a torn tail and what is damage. Every frame's head says what was surely on
+// disk when it was written (synced_lsn), so a bad place at LSN x is a torn write exactly if no
+// frame found behind it, in this segment or a later one, claims that more than x was synced:
+// unsynced writes may survive a loss of power in any subset. Otherwise something that was promised
+// is gone, and that is an error for a person to look at.
 //
-// Where a later segment begins at x, whatever the segment before it holds from x on is left aside: after a
-// failed sync the journal writes what was unsynced anew into such a segment.
+// Where a later segment begins at x, whatever the segment before it holds from x on is left aside:
+// after a failed sync the journal writes what was unsynced anew into such a segment.
 #pragma once
 
 #include <cstdint>

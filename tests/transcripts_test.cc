@@ -1,5 +1,6 @@
-// Goal: commands reply, notify and journal what the transcripts say, and what was journaled leads to the same state.
-// Method: plays tests/transcripts/*.txt on an engine in this process; tests/transcripts/README.md has the format.
+// Goal: commands reply, notify and journal what the transcripts say, and what was journaled leads
+// to the same state. Method: plays tests/transcripts/*.txt on an engine in this process;
+// tests/transcripts/README.md has the format.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -180,7 +181,9 @@ class Transcript {
 
   Lines actual_events() {
     Lines lines;
-    for (const KeyEvent& event : engine_->events) lines.push_back(Bytes(event.name) + " " + event.key);
+    for (const KeyEvent& event : engine_->events) {
+      lines.push_back(Bytes(event.name) + " " + event.key);
+    }
     return lines;
   }
 

@@ -112,11 +112,13 @@ struct Encoded {
   std::size_t encoded_size() const { return head_size + body.size(); }
   std::size_t size() const { return encoded_size() + back_size(encoded_size()); }
 
-  // Whether the element at `at` is this one.
+  // Whether the element at `at` is this one. Most that differ do so in the first byte or two.
   bool equals(const char* at) const {
     if (*at != head[0]) return false;
-    return std::memcmp(at + 1, head + 1, head_size - 1U) == 0 &&
-           std::memcmp(at + head_size, body.data(), body.size()) == 0;
+    if (head_size > 1 && std::memcmp(at + 1, head + 1, head_size - 1U) != 0) return false;
+    if (body.empty()) return true;
+    const char* const text = at + head_size;
+    return *text == body.front() && std::memcmp(text, body.data(), body.size()) == 0;
   }
   // Writes size() bytes at `to`.
   void write(char* to) const {

@@ -78,8 +78,8 @@ void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
 }
 
 Status flush(Context& ctx, Args args, unsigned first, unsigned last, ReplyWriter& reply) {
-  const auto mode = flush_mode(args);
-  if (!mode) return mode.peek_error().clone();
+  auto mode = flush_mode(args);
+  if (!mode) return mode.error();
   auto flushed = std::make_unique<FlushedTables>();
   for (unsigned number = first; number <= last; ++number) flush_database(ctx, number, *flushed);
   // Even an empty database is flushed for the journal: a replica may have keys there.

@@ -1,6 +1,7 @@
 // Commands about the end of a key's life: EXPIRE and its kin, TTL and its kin, PERSIST.
 //
-// Whatever the form of the request, the journal gets the moment: PEXPIREAT, or DEL if it has passed.
+// Whatever the form of the request, the journal gets the moment: PEXPIREAT, or DEL if it has
+// passed.
 
 #include <algorithm>
 #include <limits>
@@ -115,7 +116,8 @@ Status pexpireat(Context& ctx, Args args, ReplyWriter& reply) {
   return expire_key(ctx, args, 1, Since::kEpoch, reply);
 }
 
-// Replies -2 for no key, -1 for no end, else the end counted from `origin_ms` in `unit_ms`, rounded.
+// Replies -2 for no key, -1 for no end, else the end counted from `origin_ms` in `unit_ms`,
+// rounded.
 void reply_end(Context& ctx, ByteView key, std::int64_t origin_ms, std::int64_t unit_ms,
                ReplyWriter& reply) {
   const Entry* entry = quiet_lookup(ctx, key);

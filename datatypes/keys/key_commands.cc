@@ -1,4 +1,5 @@
-// Commands on keys of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH; and the list of all rows of this folder.
+// Commands on keys of any type: DEL, UNLINK, EXISTS, TYPE, TOUCH; and the list of all rows of this
+// folder.
 
 #include <vector>
 

@@ -1,5 +1,5 @@
-// How commands look at a key that ask about it but do not use its value (EXISTS, TYPE, TTL): a hit or a miss is
-// counted and told, but the access clock stands still.
+// How commands look at a key that ask about it but do not use its value (EXISTS, TYPE, TTL): a hit
+// or a miss is counted and told, but the access clock stands still.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,5 @@
-// Commands that bring a value under another key or into another database: RENAME, RENAMENX, MOVE, COPY.
+// Commands that bring a value under another key or into another database: RENAME, RENAMENX, MOVE,
+// COPY.
 
 #include "datatypes/keys/database_number.h"
 #include "datatypes/keys/rows.h"

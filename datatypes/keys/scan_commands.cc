@@ -1,7 +1,8 @@
 // Commands that walk through a database: SCAN, KEYS, RANDOMKEY, DBSIZE.
 //
-// They hold one stripe at a time, so a walk delays nobody for long; inside EXEC and scripts all stripes are held
-// already. Keys whose time has come are passed over, their removal is left to others.
+// They hold one stripe at a time, so a walk delays nobody for long; inside EXEC and scripts all
+// stripes are held already. Keys whose time has come are passed over, their removal is left to
+// others.
 //
 //   cursor := stripe << Table::kCursorBits | place in the stripe's table;  0 starts and ends
 
@@ -61,8 +62,8 @@ Status ScanOptions::take_all(Args& args) {
   return args.status();
 }
 
-// Walks on from `cursor` until `count` keys were seen, or ten times as many buckets; writes those that are
-// wanted. Returns the next cursor and adds to `written`.
+// Walks on from `cursor` until `count` keys were seen, or ten times as many buckets; writes those
+// that are wanted. Returns the next cursor and adds to `written`.
 std::uint64_t scan_from(Context& ctx, std::uint64_t cursor, const ScanOptions& options,
                         ReplyWriter& reply, std::size_t& written) {
   std::uint64_t stripe = cursor >> EntryTable::kCursorBits;

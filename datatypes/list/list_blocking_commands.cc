@@ -63,6 +63,7 @@ Status wait_for_source(Context& ctx, ByteView source, std::int64_t timeout_ms,
 // BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
 Status blmove(Context& ctx, Args args, ReplyWriter& reply) {
   ListMove wanted{};
+  const std::span<const Word> words = args.rest();
   wanted.source = args.next();
   wanted.destination = args.next();
   wanted.from = take_end(args);
@@ -73,8 +74,7 @@ Status blmove(Context& ctx, Args args, ReplyWriter& reply) {
   auto moved = move_element(ctx, wanted, reply);
   if (!moved) return moved.error();
   if (!*moved) return wait_for_source(ctx, wanted.source, timeout_ms, reply);
-  ctx.effects().add({"LMOVE", wanted.source, wanted.destination, end_word(wanted.from),
-                     end_word(wanted.to)});
+  ctx.effects().add({"LMOVE", wanted.source, wanted.destination, words[2].text, words[3].text});
   return ok;
 }
 

@@ -49,8 +49,9 @@ Status pop(Context& ctx, Args args, ReplyWriter& reply, ListEnd end) {
   const bool counted = args.more();
   std::size_t count = 1;
   if (counted) {
-    count = static_cast<std::size_t>(args.integer_between(
-        0, std::numeric_limits<std::int64_t>::max(), "ERR value is out of range, must be positive"));
+    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+    count = static_cast<std::size_t>(
+        args.integer_between(0, kMost, "ERR value is out of range, must be positive"));
     if (args.failed()) return args.status();
   }
   auto list = ctx.db().edit<List>(key);

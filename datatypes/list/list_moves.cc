@@ -48,7 +48,6 @@ void rotate(Context& ctx, Edit<List>& list, const ListMove& move, ReplyWriter& r
 const char* pop_event(ListEnd end) { return end == ListEnd::kHead ? "lpop" : "rpop"; }
 const char* push_event(ListEnd end) { return end == ListEnd::kHead ? "lpush" : "rpush"; }
 ByteView pop_word(ListEnd end) { return end == ListEnd::kHead ? "LPOP" : "RPOP"; }
-ByteView end_word(ListEnd end) { return end == ListEnd::kHead ? "LEFT" : "RIGHT"; }
 
 ListEnd take_end(Args& args) {
   if (args.take("LEFT")) return ListEnd::kHead;

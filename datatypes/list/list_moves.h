@@ -16,9 +16,8 @@ namespace memoir {
 // "lpop" or "rpop", "lpush" or "rpush": events.
 const char* pop_event(ListEnd end);
 const char* push_event(ListEnd end);
-// "LPOP" or "RPOP", "LEFT" or "RIGHT": words for effects.
+// "LPOP" or "RPOP": for effects.
 ByteView pop_word(ListEnd end);
-ByteView end_word(ListEnd end);
 
 // Takes LEFT or RIGHT; remembers a syntax error for anything else.
 ListEnd take_end(Args& args);

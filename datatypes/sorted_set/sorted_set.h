@@ -1,19 +1,20 @@
-// SortedSet: the value of a key that holds members in the order of their scores, and of their bytes where
-// scores are equal.
+// SortedSet: the value of a key that holds members in the order of their scores, and of their bytes
+// where scores are equal.
 //
-// It starts as a listpack and turns into a table (by member) with a counting B+ tree (by score), for good, when
-// it outgrows the limits of EncodingLimits; that form is called "skiplist", as Redis calls its own. There
-// every member has one block that both indexes point to: a large set costs about 43 bytes a member
-// beyond its text.
+// It starts as a listpack and turns into a table (by member) with a counting B+ tree (by score),
+// for good, when it outgrows the limits of EncodingLimits; that form is called "skiplist", as Redis
+// calls its own. There every member has one block that both indexes point to: a large set costs
+// about 43 bytes a member beyond its text.
 //
-// Scores are never NaN. Ranks count from 0. Views of members are valid until the next change. A SortedSet knows
-// no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
+// Scores are never NaN. Ranks count from 0. Views of members are valid until the next change. A
+// SortedSet knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "datatypes/encoding/listpack.h"
@@ -22,6 +23,7 @@
 #include "datatypes/sorted_set/scored_listpack.h"
 #include "datatypes/sorted_set/scored_member.h"
 #include "src/base/bytes.h"
+#include "src/base/hash.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
 #include "src/store/object.h"
@@ -57,8 +59,8 @@ class SortedSet final : public Object {
   // Takes what a snapshot or DUMP holds: sound, member-score pairs in order.
   static std::unique_ptr<SortedSet> from_listpack(Listpack pairs);
 
-  // Before `count` members are added, the first of `first_bytes`: chooses an empty set's form, or gives up
-  // the listpack if so many would not fit.
+  // Before `count` members are added, the first of `first_bytes`: chooses an empty set's form, or
+  // gives up the listpack if so many would not fit.
   void prepare(std::size_t count, std::size_t first_bytes, const EncodingLimits& limits);
   // Adds a member or changes its score.
   Added add(ByteView member, double score, const Rules& rules, const EncodingLimits& limits);
@@ -76,6 +78,8 @@ class SortedSet final : public Object {
   void erase_range(RankRange range, F&& visit);
   // Becomes a listpack again if its size allows: for results that were built as a whole.
   void compact(const EncodingLimits& limits);
+  // Builds a set whose scores are not settled before all members are known.
+  class Builder;
 
   struct Ranked {
     std::size_t rank;
@@ -86,8 +90,8 @@ class SortedSet final : public Object {
   RankRange ranks(const ScoreRange& range) const;
   RankRange ranks(const LexRange& range) const;
 
-  // Calls visit(ByteView member, double score) for `count` members from rank `first` on, which must exist;
-  // downwards, ranks count from the end. Views last for the call.
+  // Calls visit(ByteView member, double score) for `count` members from rank `first` on, which must
+  // exist; downwards, ranks count from the end. Views last for the call.
   template <class F>
   void for_each(RankRange range, F&& visit) const;
   template <class F>
@@ -96,11 +100,12 @@ class SortedSet final : public Object {
   void for_each(F&& visit) const {
     for_each({0, size()}, visit);
   }
-  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see Table::scan. A
-  // listpack is visited as a whole.
+  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see
+  // Table::scan. A listpack is visited as a whole.
   template <class F>
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
-  // Calls visit(ByteView member, double score) for `count` distinct random members; count <= size().
+  // Calls visit(ByteView member, double score) for `count` distinct random members; count <=
+  // size().
   template <class F>
   void sample(std::size_t count, Random& random, F&& visit) const;
 
@@ -130,7 +135,7 @@ class SortedSet final : public Object {
     void insert(ByteView member, std::uint64_t hash, double score);
     bool remove(ByteView member);
     // Takes out and frees members that the tree no longer has.
-    void forget(ScoredMember member);
+    void forget(std::span<const ScoredMember> members);
   };
 
   void become_index();
@@ -149,6 +154,31 @@ class SortedSet final : public Object {
     Index* index_;
   };
   bool is_small_{true};
+};
+
+class SortedSet::Builder {
+ public:
+  Builder() : index_(std::make_unique<Index>()) {}
+  // Adds a member; if it is there, its score becomes combine(its score, score).
+  template <class F>
+  void add(ByteView member, double score, F&& combine) {
+    const std::uint64_t hash = hash_in_memory(member);
+    if (ScoredMember found = index_->find(member, hash)) {
+      found.set_score(combine(found.score(), score));
+    } else {
+      insert(member, hash, score);
+    }
+  }
+  // Adds a member that is not there.
+  void add_new(ByteView member, double score) { insert(member, hash_in_memory(member), score); }
+  // The set, in its large form; compact() it if it is to stay.
+  std::unique_ptr<SortedSet> finish();
+
+ private:
+  void insert(ByteView member, std::uint64_t hash, double score) {
+    index_->table.insert(ScoredMember::create(score, member).item(), hash);
+  }
+  std::unique_ptr<Index> index_;
 };
 
 template <class F>
@@ -176,10 +206,8 @@ void SortedSet::erase_range(RankRange range, F&& visit) {
   }
   std::vector<ScoredMember> erased;
   index_->tree.erase_range(range.first, range.count, erased);
-  for (const ScoredMember member : erased) {
-    visit(member.member(), member.score());
-    index_->forget(member);
-  }
+  for (const ScoredMember member : erased) visit(member.member(), member.score());
+  index_->forget(erased);
 }
 
 template <class F>

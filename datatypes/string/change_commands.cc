@@ -9,7 +9,8 @@
 namespace memoir {
 namespace {
 
-constexpr std::string_view kTooLong = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+constexpr std::string_view kTooLong =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
 // APPEND key value
 Status append(Context& ctx, Args args, ReplyWriter& reply) {

@@ -6,7 +6,8 @@ namespace memoir {
 
 Lcs::Lcs(ByteView a, ByteView b, LcsKeep keep) : a_(a), b_(b), words_(words_of(b)) {
   if (a.empty() || b.empty()) return;
-  // For each byte of the alphabet of `b`, where it stands in `b`; mask 0 is that of bytes not in `b`.
+  // For each byte of the alphabet of `b`, where it stands in `b`; mask 0 is that of bytes not in
+  // `b`.
   std::uint16_t mask_of[256] = {};
   std::vector<std::uint64_t> masks(words_);
   for (std::size_t j = 0; j < b.size(); ++j) {

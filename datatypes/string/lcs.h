@@ -1,10 +1,11 @@
-// Lcs: the longest common subsequence of two strings, by bit-parallel dynamic programming (Hyyro, "Bit-parallel
-// LCS-length computation revisited", 2004).
+// Lcs: the longest common subsequence of two strings, by bit-parallel dynamic programming (Hyyro,
+// "Bit-parallel LCS-length computation revisited", 2004).
 //
-// With L(i, j) the length for the first i bytes of `a` and the first j of `b`, row i is kept as one bit per
-// column: whether L(i, j) = L(i, j - 1) + 1. A row follows from the one before by an addition, so 64 cells
-// cost a few instructions. The bits of all rows are enough to walk back: where the bytes differ and the bit is
-// set, L(i - 1, j) is the greater neighbour. Ties go to the shorter prefix of `b`, as in Redis.
+// With L(i, j) the length for the first i bytes of `a` and the first j of `b`, row i is kept as one
+// bit per column: whether L(i, j) = L(i, j - 1) + 1. A row follows from the one before by an
+// addition, so 64 cells cost a few instructions. The bits of all rows are enough to walk back:
+// where the bytes differ and the bit is set, L(i - 1, j) is the greater neighbour. Ties go to the
+// shorter prefix of `b`, as in Redis.
 //
 // `a` and `b` must outlive the object.
 #pragma once

@@ -93,8 +93,8 @@ struct GetexOptions {
   }
 };
 
-// Gives the existing `key` an end. One that lies in the past is a deletion, unless somebody else decides about
-// that (a primary, the journal).
+// Gives the existing `key` an end. One that lies in the past is a deletion, unless somebody else
+// decides about that (a primary, the journal).
 void set_end(Context& ctx, ByteView key, std::int64_t expire_ms) {
   Database& db = ctx.db();
   if (expire_ms <= ctx.now_ms() && ctx.environment().expiry == ExpiryMode::kDelete) {

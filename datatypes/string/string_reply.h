@@ -6,8 +6,8 @@
 
 namespace memoir {
 
-// `entry` must be a string. A large value is sent from where it lies: the reply holds a reference, so it may be
-// overwritten or deleted before it has left.
+// `entry` must be a string. A large value is sent from where it lies: the reply holds a reference,
+// so it may be overwritten or deleted before it has left.
 inline void reply_string(ReplyWriter& reply, const Entry& entry) {
   switch (entry.storage()) {
     case Storage::kInteger:

@@ -104,8 +104,8 @@ Status setnx(Context& ctx, Args args, ReplyWriter& reply) {
 
 Status set_for_time(Context& ctx, Args args, ExpiryOption::Unit unit, ReplyWriter& reply) {
   const ByteView key = args.next();
-  const auto expire_ms = ExpiryOption{unit, args.next()}.moment(ctx);
-  if (!expire_ms) return expire_ms.peek_error().clone();
+  auto expire_ms = ExpiryOption{unit, args.next()}.moment(ctx);
+  if (!expire_ms) return expire_ms.error();
   set_expiring(ctx, key, args.next_word(), *expire_ms);
   reply.ok();
   return ok;
@@ -216,7 +216,7 @@ constexpr CommandSpec kRows[] = {
      .group = Group::kString,
      .syntax = "key value",
      .summary = "Stores a string under a key and replies the one it replaces.",
-     .deprecated = "6.2.0 `SET` with the `GET` argument"},
+     .deprecated = "6.2.0 `SET` with the `!GET` argument"},
     {.name = "mset",
      .arity = {.min = 3, .step = 2},
      .keys = {key_range(1, -1, 2, kKeyOW | kKeyUpdate)},

@@ -66,6 +66,7 @@ enum CommandFlag : std::uint32_t {
   kConnection = 1U << 18,   // ACL category @connection
   kTransactionControl = 1U << 19,  // runs at once inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
   kKeyspaceCategory = 1U << 20,    // ACL category @keyspace where the group does not imply it
+  kSubscriberMode = 1U << 21,      // allowed to a RESP2 client that is subscribed to something
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.

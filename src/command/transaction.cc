@@ -125,15 +125,17 @@ StoredRequest StoredRequest::copy_of(std::span<const Word> words, const CommandT
   return stored;
 }
 
-// The words of what a transaction did, back to back.
 bool Dispatcher::is_exec(const CommandSpec& spec) { return spec.run == memoir::exec; }
 
 Bytes aborted_exec(ByteView error) {
   const ByteView code = "ERR ";
   if (error.starts_with(code)) error.remove_prefix(code.size());
-  return Bytes(kAborted) + ": " + Bytes(error);
+  Bytes text(kAborted);
+  text += ": ";
+  return text += error;
 }
 
+// The words of what a transaction did, back to back.
 struct Dispatcher::TransactionLog {
   unsigned record_db;
   unsigned db;
@@ -179,7 +181,8 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter&
   if (!session.transaction.open) return Error("ERR EXEC without MULTI");
   if (session.transaction.broken) {
     discard(session);
-    return Error(Bytes(kAborted) + " previous errors.");
+    Bytes text(kAborted);
+    return Error(text += " previous errors.");
   }
   StripeSet set;
   for (const StoredRequest& request : session.transaction.queue) {

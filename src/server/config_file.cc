@@ -196,7 +196,7 @@ Status Loader::rename(const Bytes& name, const Bytes& new_name) {
 }
 
 Status Loader::other(std::span<const Bytes> words) {
-  const Bytes& name = words[0];
+  const ByteView name = words[0];
   const auto rest = words.subspan(1);
   if (std::ranges::find(kForgotten, name) != std::end(kForgotten) && rest.size() == 1) return ok;
   if (name == "include" && rest.size() == 1) return include(rest[0]);

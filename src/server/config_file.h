@@ -36,9 +36,11 @@ Result<LoadedConfig> load_config(FileSystem& files, const ConfigSource& source,
 
 // The text of the file at `path` brought up to date with `config`. Directives at their default appear only
 // if `old_text` has them; the first one that is appended is announced by a comment.
-Bytes rewritten_config(ByteView old_text, const Config& config);
+enum class Rewrite : bool { kChanged, kEverything };
+Bytes rewritten_config(ByteView old_text, const Config& config, Rewrite what = Rewrite::kChanged);
 // CONFIG REWRITE. The error's text is the system's reason alone.
-Status rewrite_config(FileSystem& files, const std::string& path, const Config& config);
+Status rewrite_config(FileSystem& files, const std::string& path, const Config& config,
+                      Rewrite what = Rewrite::kChanged);
 
 // `text` in double quotes with escapes, as split_line() reads it.
 Bytes quoted(ByteView text);

@@ -42,6 +42,7 @@ std::vector<Bytes> lines_of(const ConfigRow& row, const Config& config) {
     const bool bare = row.kind != ConfigKind::kString && row.kind != ConfigKind::kSpecial;
     return {bare ? value : quoted(value)};
   }
+  if (value.empty() && config_default(row).empty()) return {};  // said by its absence
   if (value.empty()) return {"\"\""};
   if (!row.has(kAccumulates)) return {value};
   std::vector<Bytes> words;
@@ -157,22 +158,23 @@ Bytes quoted(ByteView text) {
   return out += '"';
 }
 
-Bytes rewritten_config(ByteView old_text, const Config& config) {
+Bytes rewritten_config(ByteView old_text, const Config& config, Rewrite what) {
   Rewriting file(old_text);
   for (const ConfigRow* row : config_rows()) {
     const bool is_default = row->get(*row, config) == config_default(*row);
-    file.put(*row, lines_of(*row, config), !is_default);
+    file.put(*row, lines_of(*row, config), !is_default || what == Rewrite::kEverything);
   }
   return file.finish();
 }
 
-Status rewrite_config(FileSystem& files, const std::string& path, const Config& config) {
+Status rewrite_config(FileSystem& files, const std::string& path, const Config& config,
+                      Rewrite what) {
   auto old_text = read_file(files, path);
   if (!old_text && old_text.peek_error().code() != ErrorCode::kNotFound) {
     return Error(reason(old_text.peek_error()));
   }
-  const Status written =
-      write_file(files, path, rewritten_config(old_text ? ByteView(*old_text) : ByteView(), config));
+  const ByteView old_view = old_text ? ByteView(*old_text) : ByteView();
+  const Status written = write_file(files, path, rewritten_config(old_view, config, what));
   if (!written) return Error(reason(written.error()));
   return ok;
 }

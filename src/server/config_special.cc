@@ -305,7 +305,7 @@ std::optional<std::uint32_t> parse_event_classes(ByteView letters) {
 Bytes format_event_classes(std::uint32_t classes) {
   Bytes letters;
   if ((classes & kEventsAll) == kEventsAll) {
-    letters = "A";
+    letters += 'A';
     classes &= ~kEventsAll;
   }
   for (const EventLetter& each : kEventLetters) {

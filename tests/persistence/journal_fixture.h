@@ -1,4 +1,5 @@
-// What the journal's tests share: a sink that remembers, and a journal in memory that can be restarted.
+// What the journal's tests share: a sink that remembers, and a journal in memory that can be
+// restarted.
 #pragma once
 
 #include <memory>
@@ -58,7 +59,8 @@ inline Bytes request(std::initializer_list<Bytes> words) {
   return out;
 }
 inline Bytes set_request(int n, std::size_t value_bytes = 8) {
-  return request({"SET", fmt::format("key:{}", n), Bytes(value_bytes, static_cast<char>('a' + n % 26))});
+  const Bytes value(value_bytes, static_cast<char>('a' + n % 26));
+  return request({"SET", fmt::format("key:{}", n), value});
 }
 
 // Keeps the log quiet for a test's duration.
@@ -91,7 +93,8 @@ struct Opened {
 inline Opened open_journal(FileSystem& files, const Clock& clock, FileJournalOptions options,
                            Lsn from = 0) {
   Opened opened;
-  auto recovered = recover_journal(files, kTestDirectory, {.from = from, .progress = {}}, opened.sink);
+  const RecoveryOptions recovery{.from = from, .progress = {}};
+  auto recovered = recover_journal(files, kTestDirectory, recovery, opened.sink);
   if (!recovered) {
     opened.error = recovered.peek_error().text();
     return opened;

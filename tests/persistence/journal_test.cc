@@ -153,6 +153,7 @@ TEST_CASE("segments roll, are sealed and declare their sessions anew", "[persist
     CHECK(files.contents(path).find("ada") != Bytes::npos);
   }
   for (const std::string& path : files.paths()) CHECK_FALSE(path.ends_with(".tmp"));
+  session = {};
   opened.journal.reset();
   const RememberingSink sink = recover_all(files);
   CHECK(sink.records.size() == 100);
@@ -250,7 +251,8 @@ TEST_CASE("records that a snapshot holds are left out", "[persistence]") {
   }
   for (std::size_t i = 0; i < lsns.size(); i += 5) {
     RememberingSink sink;
-    const auto recovered = recover_journal(files, kTestDirectory, {.from = lsns[i], .progress = {}}, sink);
+    const RecoveryOptions options{.from = lsns[i], .progress = {}};
+    const auto recovered = recover_journal(files, kTestDirectory, options, sink);
     REQUIRE(recovered);
     REQUIRE(sink.records.size() == lsns.size() - 1 - i);
     CHECK(sink.records.front().first == lsns[i]);

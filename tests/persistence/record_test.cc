@@ -136,7 +136,8 @@ TEST_CASE("batches divide into frames by size and by time", "[persistence]") {
 }
 
 TEST_CASE("requests of a record are split, bad ones refused", "[persistence]") {
-  const Bytes good = request({"SELECT", "3"}) + request({"SET", "a b", ""}) + request({"SELECT", "0"});
+  const Bytes good =
+      request({"SELECT", "3"}) + request({"SET", "a b", ""}) + request({"SELECT", "0"});
   RequestCursor cursor(good);
   std::vector<ByteView> words;
   REQUIRE(cursor.next(words));

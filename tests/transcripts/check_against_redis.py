@@ -3,9 +3,9 @@
 
     check_against_redis.py [--port N] [--record] [FILE...]
 
-Without --port a redis-server of its own is started. Files that move the clock, restart the engine or are
-marked "memoir only" are skipped. --record writes the server's replies and notifications into the files
-instead of comparing: for new transcripts, to be read before they are committed.
+Without --port a redis-server of its own is started. Files that move the clock, restart the engine
+or are marked "memoir only" are skipped. --record writes the server's replies and notifications into
+the files instead of comparing: for new transcripts, to be read before they are committed.
 """
 
 import argparse
@@ -109,6 +109,7 @@ class Player:
         self.failures = 0
         self.restore = []
         self.out = []
+        self.journal = []
 
     def connection(self, name):
         if name not in self.clients:
@@ -130,6 +131,9 @@ class Player:
                 self.events.append(expand(line[2:]))
                 if self.record:
                     continue
+            elif line.startswith("=") and self.record:
+                self.journal.append(line)
+                continue
             elif line and line[0] not in "=#":
                 self.settle()
                 self.number = number
@@ -199,6 +203,8 @@ class Player:
         if self.record:
             mark = "<~ " if self.any_order else "< "
             self.out += [mark + line for line in actual] + ["! " + event for event in events]
+            self.out += self.journal
+            self.journal = []
         else:
             self.compare("reply", self.reply, actual, self.any_order)
             if self.watcher and self.request:

@@ -1,5 +1,5 @@
-// An engine without a server, for transcripts: keyspace, commands and dispatcher, a clock that is moved by hand, and
-// a journal in memory from which it can be built again.
+// An engine without a server, for transcripts: keyspace, commands and dispatcher, a clock that is
+// moved by hand, and a journal in memory from which it can be built again.
 #pragma once
 
 #include <deque>

@@ -1,0 +1,80 @@
+// Connection: a non-blocking stream socket on a loop.
+//
+// It reports readiness; its owner then receives straight into the request parser's space and sends
+// straight from the output buffer, one system call each. Nothing here is queued or copied, and no
+// descriptor is watched anew unless a send could not finish. Belongs to its loop's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol/output_buffer.h"
+#include "src/net/loop.h"
+#include "src/net/socket.h"
+
+namespace memoir {
+
+class ConnectionEvents {
+ public:
+  // There are bytes to receive, or the end of the stream.
+  virtual void on_readable() = 0;
+  // A send that could not finish may go on.
+  virtual void on_writable() = 0;
+  // The other end is gone, and on_readable() is not asked for. The connection may be destroyed in any
+  // of these calls.
+  virtual void on_disconnect() = 0;
+
+ protected:
+  ~ConnectionEvents() = default;
+};
+
+class Connection {
+ public:
+  Connection(Loop& loop, Socket socket, ConnectionEvents& events);
+  // Closes the socket.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  enum class Io : std::uint8_t {
+    kDone,
+    kWouldBlock,
+    kEnd,     // end of stream
+    kFailed,  // the connection is broken: error_text()
+  };
+  struct Received {
+    Io result;
+    std::size_t bytes;
+  };
+  // Receives at most `size` bytes; kDone means at least one.
+  Received receive(char* into, std::size_t size);
+  // Sends what `out` holds up to `limit` (an OutputBuffer position) and drops it there. kWouldBlock:
+  // the rest goes on at on_writable(), which is asked for.
+  Io send(OutputBuffer& out, std::uint64_t limit);
+  // Waiting for on_writable().
+  bool send_blocked() const { return want_write_; }
+
+  // Whether on_readable() is wanted. Without, only on_disconnect() comes.
+  void set_reading(bool on);
+  // Neither is wanted any more; for good.
+  void stop_reading();
+
+  const char* error_text() const;
+  int fd() const { return socket_.fd(); }
+  // The events asked for, as CLIENT LIST shows them: "r", "rw".
+  const char* events_text() const { return want_write_ ? "rw" : "r"; }
+
+ private:
+  struct Handle;
+  void watch();
+
+  Handle* handle_;
+  Socket socket_;
+  ConnectionEvents& events_;
+  int error_{0};
+  bool want_read_{true};
+  bool want_write_{false};
+  bool want_disconnect_{true};
+};
+
+}  // namespace memoir

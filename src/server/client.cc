@@ -1,0 +1,373 @@
+#include "src/server/client.h"
+
+#include "src/base/log.h"
+#include "src/server/server.h"
+#include "src/server/worker.h"
+
+namespace memoir {
+namespace {
+
+// How often the loop over a batch looks at things that need not be exact to the request.
+constexpr std::size_t kCheckEvery = 16;
+// Memory that a connection may keep while it is idle.
+constexpr std::int64_t kIdleUs = 2'000'000;
+
+}  // namespace
+
+Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
+
+Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status)
+    : worker_(worker),
+      status_(std::move(status)),
+      connection_(worker.loop(), std::move(socket), *this) {
+  identity.id = status_->id;
+  authenticated_ = !worker.password_required();
+  active_us_ = status_->connected_us;
+  publish_status();
+}
+
+Client::~Client() = default;
+
+void Client::set_names(ByteView name) {
+  worker_.server().clients().locked([&] { status_->name = Bytes(name); });
+  // The journal knows the session by its name: the next record declares it anew.
+  if (journal_session) has_written_ = true;
+  journal_session = {};
+}
+
+void Client::set_library(ByteView name, ByteView version) {
+  worker_.server().clients().locked([&] {
+    if (name.data() != nullptr) status_->lib_name = Bytes(name);
+    if (version.data() != nullptr) status_->lib_version = Bytes(version);
+  });
+}
+
+void Client::reset_state() {
+  worker_.subscriptions().unsubscribe_all(*this);
+  identity.db = 0;
+  identity.resp = Resp::kV2;
+  identity.no_touch = false;
+  no_evict_ = false;
+  reply_mode_ = ReplyMode::kOn;
+  authenticated_ = !worker_.password_required();
+  set_names({});
+}
+
+// ---- input -----------------------------------------------------------------------------------------
+
+void Client::on_readable() {
+  if (blocked_ != Blocked::kNot || close_after_reply_) {
+    // Not to be woken again and again for what is not wanted yet.
+    connection_.set_reading(false);
+    return;
+  }
+  const RequestParser::Space space = parser_.space();
+  const Connection::Received received = connection_.receive(space.data, space.size);
+  switch (received.result) {
+    case Connection::Io::kDone:
+      break;
+    case Connection::Io::kWouldBlock:
+      return;
+    case Connection::Io::kEnd:
+      return end_of_input();
+    case Connection::Io::kFailed:
+      log_verbose("Reading from client {}: {}", status_->peer, connection_.error_text());
+      return close();
+  }
+  worker_.refresh_clock();
+  active_us_ = worker_.clock().cached_monotonic_us();
+  worker_.count_input(received.bytes);
+  parser_.received(received.bytes);
+  RequestLimits limits = worker_.request_limits();
+  limits.authenticated = authenticated_;
+  Status status = parser_.parse(limits);
+  if (!status) input_error_ = std::move(status).error();
+  worker_.touch(*this);
+  if (!parser_.requests().empty()) worker_.dispatcher().prefetch(*this, parser_);
+  run_requests();
+  worker_.dispatcher().forget_batch();
+}
+
+// A client that closes its sending side after its requests gets what is still held for it.
+void Client::end_of_input() {
+  if (out_.empty()) return close();
+  input_ended_ = true;
+  close_when_sent();
+}
+
+void Client::close_when_sent() {
+  close_after_reply_ = true;
+  connection_.stop_reading();
+  worker_.touch(*this);
+}
+
+void Client::run_requests() {
+  const std::span<const Request> requests = parser_.requests();
+  const std::size_t first = next_request_;
+  while (next_request_ < requests.size()) {
+    if ((next_request_ & (kCheckEvery - 1)) == kCheckEvery - 1) {
+      worker_.refresh_clock();
+      check_output_limit();
+      if (closed_ || status_->killed.load(std::memory_order_relaxed)) return close();
+    }
+    worker_.follow_config();
+    const Request& request = requests[next_request_];
+    if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
+    ++next_request_;
+    run_request(request);
+    if (blocked_ != Blocked::kNot || close_after_reply_) break;
+  }
+  worker_.count_commands(next_request_ - first);
+  if (blocked_ != Blocked::kNot) return;
+  if (next_request_ == requests.size() || close_after_reply_) {
+    next_request_ = 0;
+    parser_.next_batch();
+    if (input_error_ && !close_after_reply_) refuse_input(*input_error_);
+  }
+  if (close_after_reply_) close_when_sent();
+}
+
+void Client::run_request(const Request& request) {
+  const std::uint64_t begin = out_.end_position();
+  ReplyWriter reply(out_, identity.resp);
+  running_ = true;
+  worker_.set_current(this);
+  const RunOutcome outcome =
+      worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
+  worker_.set_current(nullptr);
+  running_ = false;
+  if (outcome.lsn > lsn_) lsn_ = outcome.lsn;
+  if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  if (!pushed_.empty()) out_.append_all(std::move(pushed_));
+}
+
+// CLIENT REPLY OFF and SKIP. SKIP concerns the request after it.
+void Client::suppress_reply(std::uint64_t begin) {
+  if (blocked_ == Blocked::kNot) out_.truncate(begin);
+  if (reply_mode_ == ReplyMode::kSkip) {
+    reply_mode_ = ReplyMode::kOn;
+  } else if (reply_mode_ == ReplyMode::kSkipNext) {
+    reply_mode_ = ReplyMode::kSkip;
+  }
+}
+
+bool Client::pause_if_asked(std::span<const Word> words) {
+  if (!worker_.server().pauses(*this, words)) return false;
+  blocked_ = Blocked::kByPause;
+  worker_.paused(*this);
+  return true;
+}
+
+void Client::refuse_input(const Error& error) {
+  if (error.code() == ErrorCode::kTooLarge) {
+    log_warning("Closing client that reached max query buffer length: id={} addr={}", identity.id,
+                status_->peer);
+    return close();
+  }
+  log_verbose("Protocol error ({}) from client: id={} addr={}", error.text(), identity.id,
+              status_->peer);
+  ReplyWriter(out_, identity.resp).error(error);
+  close_after_reply_ = true;
+}
+
+void Client::resume() {
+  resuming_ = false;
+  if (closed_ || blocked_ != Blocked::kNot) return;
+  worker_.touch(*this);
+  if (!parser_.requests().empty() || input_error_) run_requests();
+  if (blocked_ == Blocked::kNot && !close_after_reply_ && !closed_) connection_.set_reading(true);
+}
+
+// ---- blocking --------------------------------------------------------------------------------------
+
+void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
+  blocked_ = why;
+  deadline_ms_ = deadline_ms;
+  awaited_sync_ = synced;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown;
+  worker_.waiting(*this);
+}
+
+void Client::block_on_keys(std::shared_ptr<Parked> parked) {
+  parked_ = std::move(parked);
+  block(Blocked::kOnKeys, parked_->deadline_ms);
+}
+
+void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
+  if (blocked_ != Blocked::kOnKeys) return;  // the wait ended otherwise in the meantime
+  if (lsn > lsn_) lsn_ = lsn;
+  const std::uint64_t begin = out_.end_position();
+  out_.append_all(std::move(reply));
+  leave_wait();
+  if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  unblock();
+}
+
+bool Client::end_wait(UnblockReason reason) {
+  if (blocked_ == Blocked::kOnKeys && !worker_.dispatcher().withdraw(parked_)) return false;
+  const std::uint64_t begin = out_.end_position();
+  ReplyWriter reply(out_, identity.resp);
+  if (reason == UnblockReason::kError) {
+    reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  } else {
+    worker_.write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
+  }
+  leave_wait();
+  if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  unblock();
+  return true;
+}
+
+void Client::leave_wait() {
+  worker_.not_waiting(*this);
+  blocked_ = Blocked::kNot;
+  parked_.reset();
+  deadline_ms_ = 0;
+  status_->may_be_unblocked = false;
+  status_->unblocking.store(false, std::memory_order_relaxed);
+}
+
+void Client::unblock() {
+  blocked_ = Blocked::kNot;
+  active_us_ = worker_.clock().cached_monotonic_us();
+  worker_.resume_later(*this);
+}
+
+// ---- output ----------------------------------------------------------------------------------------
+
+void Client::push(const SharedBytes& message, Lsn lsn) {
+  if (closed_ || close_after_reply_) return;
+  if (lsn > lsn_) lsn_ = lsn;
+  OutputBuffer& out = running_ ? pushed_ : out_;
+  if (message.size() >= OutputBuffer::kReferenceBytesMin) {
+    out.append_reference(message);
+  } else {
+    out.append(message.view());
+  }
+  worker_.touch(*this);
+  check_output_limit();
+}
+
+// The position up to which output may leave.
+std::uint64_t Client::sendable(Lsn safe) {
+  if (lsn_ > safe && turn_begin_ < out_.end_position() &&
+      (marks_.empty() || marks_.back().lsn < lsn_)) {
+    marks_.push_back({turn_begin_, lsn_});
+  }
+  turn_begin_ = out_.end_position();
+  while (!marks_.empty() && marks_.front().lsn <= safe) marks_.pop_front();
+  return marks_.empty() ? turn_begin_ : marks_.front().begin;
+}
+
+void Client::send(Lsn safe) {
+  const std::uint64_t limit = sendable(safe);
+  const std::uint64_t before = out_.begin_position();
+  if (before >= limit || connection_.send_blocked()) return;
+  const Connection::Io result = connection_.send(out_, limit);
+  worker_.count_output(out_.begin_position() - before);
+  if (result == Connection::Io::kFailed) {
+    log_verbose("Error writing to client: {}", connection_.error_text());
+    close();
+  }
+}
+
+void Client::on_writable() {
+  const std::uint64_t before = out_.begin_position();
+  const Connection::Io result = connection_.send(out_, sendable(worker_.safe()));
+  worker_.count_output(out_.begin_position() - before);
+  if (result == Connection::Io::kFailed) return close();
+  worker_.touch(*this);
+}
+
+void Client::finish_turn(Lsn safe) {
+  touched_ = false;
+  if (closed_) return;
+  send(safe);
+  check_output_limit();
+  if (close_after_reply_ && out_.empty() && !closed_) close();
+  publish_status();
+}
+
+ClientClass Client::client_class() const {
+  return subscriptions_.total() > 0 ? ClientClass::kPubSub : ClientClass::kNormal;
+}
+
+void Client::check_output_limit() {
+  const std::size_t held = out_.size() + pushed_.size();
+  if (held == 0) {
+    over_soft_limit_since_us_ = 0;
+    return;
+  }
+  const OutputBufferLimit& limit = worker_.output_limit(client_class());
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
+  bool over = limit.hard_bytes > 0 && held >= limit.hard_bytes;
+  if (limit.soft_bytes > 0 && held >= limit.soft_bytes) {
+    const std::int64_t now_us = worker_.clock().cached_monotonic_us();
+    if (over_soft_limit_since_us_ == 0) over_soft_limit_since_us_ = now_us;
+    over |= now_us - over_soft_limit_since_us_ > limit.soft_seconds * 1'000'000;
+  } else {
+    over_soft_limit_since_us_ = 0;
+  }
+  if (!over) return;
+  log_warning("Client id={} addr={} closed for overcoming of output buffer limits.", identity.id,
+              status_->peer);
+  worker_.server().count_output_limit_disconnection();
+  close();
+}
+
+void Client::close() {
+  if (closed_) return;
+  closed_ = true;
+  connection_.stop_reading();
+  worker_.closing(*this);
+}
+
+// ---- figures ---------------------------------------------------------------------------------------
+
+void Client::publish_status() {
+  ClientStatus& s = *status_;
+  std::uint32_t flags = 0;
+  if (transaction.open) flags |= kClientInTransaction;
+  if (watch_state && watch_state->dirty.load(std::memory_order_relaxed)) flags |= kClientDirty;
+  if (blocked_ != Blocked::kNot) flags |= kClientBlocked;
+  if (subscriptions_.total() > 0) flags |= kClientSubscriber;
+  if (close_after_reply_) flags |= kClientCloseAfterReply;
+  if (closed_) flags |= kClientCloseAsap;
+  if (no_evict_) flags |= kClientNoEvict;
+  if (identity.no_touch) flags |= kClientNoTouch;
+  s.flags = flags;
+  s.active_us = active_us_;
+  s.db = identity.db;
+  s.channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kChannel));
+  s.patterns = static_cast<std::uint32_t>(subscriptions_.count(Topic::kPattern));
+  s.shard_channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kShardChannel));
+  s.queued = transaction.open ? static_cast<std::int32_t>(transaction.queue.size()) : -1;
+  s.watched = static_cast<std::uint32_t>(watched.size());
+  s.query_bytes = parser_.query_buffer_bytes();
+  s.query_free_bytes = parser_.query_buffer_free_bytes();
+  s.output_bytes = out_.size();
+  s.output_memory = out_.memory_usage();
+  s.total_memory = sizeof(Client) + parser_.memory_usage() + out_.memory_usage();
+  s.send_blocked = connection_.send_blocked();
+  s.resp = static_cast<unsigned>(identity.resp);
+  s.command = command_;
+}
+
+void Client::cron(std::int64_t now_us) {
+  if (closed_) return;
+  const std::int64_t idle_us = now_us - active_us_;
+  const std::int64_t timeout_s = worker_.idle_timeout_seconds();
+  if (timeout_s > 0 && blocked_ == Blocked::kNot && subscriptions_.total() == 0 &&
+      idle_us > timeout_s * 1'000'000) {
+    log_verbose("Closing idle client");
+    return close();
+  }
+  check_output_limit();
+  if (idle_us > kIdleUs && parser_.requests().empty()) {
+    parser_.shrink();
+    out_.shrink();
+    publish_status();
+  }
+}
+
+}  // namespace memoir

@@ -1,0 +1,11 @@
+// A client as CLIENT LIST and INFO show it.
+#pragma once
+
+#include "src/server/client_registry.h"
+
+namespace memoir {
+
+// Appends "id=3 addr=... lib-ver=" without a line end. Under the registry's lock.
+void append_client_line(Bytes& out, const ClientStatus& status, std::int64_t now_us);
+
+}  // namespace memoir

@@ -1,0 +1,70 @@
+// Replayer: applies the records of a journal to a keyspace, each request by the handler that made it.
+//
+// There are no clients meanwhile: nobody is told, nothing is journaled. An error names the record.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <vector>
+
+#include "persistence/record.h"
+#include "src/base/random.h"
+#include "src/command/dispatcher.h"
+
+namespace memoir {
+
+// The dispatcher's host while records are applied: there are no clients.
+class ReplayHost final : public DispatchHost {
+ public:
+  Status admit(Session&, const CommandTable::Row&, std::span<const Word>) override { return ok; }
+  void notify(const KeyEvent&, Lsn) override {}
+  void parked(Session&, const std::shared_ptr<Parked>&) override {}
+  void deliver(const std::shared_ptr<Parked>&, OutputBuffer&&, Lsn) override {}
+  void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override { garbage.clear(); }
+};
+
+class Replayer final : public RecordSink {
+ public:
+  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock)
+      : keyspace_(keyspace),
+        dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
+    session_.identity.may_block = false;
+  }
+
+  // One request that is no record: DEBUG RELOAD's FLUSHALL.
+  Status apply(std::span<const Word> words, std::int64_t time_us) {
+    session_.identity.db = 0;
+    return dispatcher_.replay(session_, words, time_us);
+  }
+
+  Status on_record(const RecordView& record) override {
+    session_.identity.db = record.flags & kForeign ? record.db : 0;
+    // Versions are stamped with the end of the record that makes them.
+    keyspace_.advance_position(record.lsn);
+    RequestCursor requests(record.words);
+    while (requests.next(views_)) {
+      words_.clear();
+      for (const ByteView view : views_) words_.push_back({view, {}});
+      Status applied = dispatcher_.replay(session_, words_, record.time_us);
+      if (!applied) return failed(record, applied.error().text());
+    }
+    if (requests.failed()) return failed(record, "not a request");
+    return ok;
+  }
+
+ private:
+  static Error failed(const RecordView& record, const std::string& why) {
+    return {ErrorCode::kCorrupt,
+            fmt::format("the record that ends at {} cannot be applied: {}", record.lsn, why)};
+  }
+
+  Keyspace& keyspace_;
+  ReplayHost host_;
+  Dispatcher dispatcher_;
+  Session session_;
+  std::vector<ByteView> views_;
+  std::vector<Word> words_;
+};
+
+}  // namespace memoir

@@ -1,0 +1,473 @@
+#include "src/server/server.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "datatypes/registry.h"
+#include "persistence/file_journal.h"
+#include "src/base/log.h"
+#include "src/base/random.h"
+#include "src/command/transaction.h"
+#include "src/server/admin_rows.h"
+#include "src/server/process.h"
+#include "src/server/server_rows.h"
+#include "src/server/worker.h"
+
+namespace memoir {
+namespace {
+
+constexpr std::string_view kDenied =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. If you want to connect from external computers to Redis you may adopt one of the "
+    "following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
+    "protected-mode no' from the loopback interface by connecting to Redis from the same host the "
+    "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
+    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
+    "the protected mode by editing the Redis configuration file, and setting the protected mode "
+    "option to 'no', and then restarting the server. 3) If you started the server manually just "
+    "for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication "
+    "password for the default user. NOTE: You only need to do one of the above things in order for "
+    "the server to start accepting connections from the outside.\r\n";
+
+// Descriptors kept for files, the loops and the other ends of pipes.
+constexpr rlim_t kReservedDescriptors = 128;
+
+SyncMode sync_mode(const Config& config) {
+  switch (config.appendfsync) {
+    case AppendFsync::kAlways: return SyncMode::kAlways;
+    case AppendFsync::kNo: return SyncMode::kNo;
+    case AppendFsync::kEverySec: break;
+  }
+  return SyncMode::kEverySecond;
+}
+
+EncodingLimits encoding_limits(const Config& c) {
+  EncodingLimits limits;
+  limits.hash_listpack_entries = static_cast<std::size_t>(c.hash_max_listpack_entries);
+  limits.hash_listpack_value = static_cast<std::size_t>(c.hash_max_listpack_value);
+  limits.set_intset_entries = static_cast<std::size_t>(c.set_max_intset_entries);
+  limits.set_listpack_entries = static_cast<std::size_t>(c.set_max_listpack_entries);
+  limits.set_listpack_value = static_cast<std::size_t>(c.set_max_listpack_value);
+  limits.zset_listpack_entries = static_cast<std::size_t>(c.zset_max_listpack_entries);
+  limits.zset_listpack_value = static_cast<std::size_t>(c.zset_max_listpack_value);
+  limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
+  limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
+  return limits;
+}
+
+std::vector<std::span<const CommandSpec>> all_rows() {
+  std::vector<std::span<const CommandSpec>> all;
+  for (const auto commands : data_type_commands()) all.push_back(commands());
+  for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
+                          pubsub_commands(), server_commands(), config_commands(), info_commands(),
+                          command_commands(), debug_commands()}) {
+    all.push_back(rows);
+  }
+  return all;
+}
+
+Bytes format_listener(ByteView name, const std::vector<Bytes>& addresses, std::int64_t port) {
+  Bytes text = "name=" + Bytes(name);
+  for (const Bytes& address : addresses) text += ",bind=" + address;
+  if (port > 0) text += ",port=" + std::to_string(port);
+  return text;
+}
+
+}  // namespace
+
+ServerHooks& hooks_of(Context& ctx) {
+  Client* client = client_of(ctx);
+  ASSERT(client);
+  return client->worker().server();
+}
+
+Server::Server(Config config, ServerOptions options)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      started_us_(clock_.now_us()),
+      run_id_(random_hex(40)),
+      keyspace_(static_cast<unsigned>(config_.current()->databases)),
+      startup_memory_(allocated_bytes()) {
+  const auto now = config_.current();
+  const auto workers = static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
+  keyspace_.limits = encoding_limits(*now);
+  idle_journal_ = make_null_journal(random_hex(40), 0,
+                                    workers == 1 ? Workers::kOne : Workers::kSeveral);
+  journal_ = idle_journal_.get();
+  journal_.load()->set_listener(this);
+  add_commands(*now);
+  register_hooks();
+  apply_limits(*now);
+  for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+}
+
+// Clients go before the journal that their sessions are known to.
+Server::~Server() {
+  if (loader_.joinable()) loader_.join();
+  listeners_.clear();
+  signals_.clear();
+  workers_.clear();
+}
+
+void Server::add_commands(const Config& config) {
+  if (config.renamed_commands.empty()) {
+    for (const auto rows : all_rows()) commands_.add(rows);
+    return;
+  }
+  for (const auto rows : all_rows()) {
+    for (const CommandSpec& row : rows) {
+      const auto& renamed = config.renamed_commands;
+      const auto found = std::ranges::find_if(renamed, [&](const RenamedCommand& each) {
+        return equals_ignoring_case(each.name, row.name);
+      });
+      if (found == renamed.end()) {
+        commands_.add({&row, 1});
+      } else if (!found->new_name.empty()) {
+        renamed_rows_.push_back(row);
+        renamed_rows_.back().name = new_names_.emplace_back(to_lower(found->new_name)).c_str();
+        commands_.add({&renamed_rows_.back(), 1});
+      }
+    }
+  }
+}
+
+bool Server::knows_command(ByteView name) {
+  return std::ranges::any_of(all_rows(), [&](std::span<const CommandSpec> rows) {
+    return std::ranges::any_of(
+        rows, [&](const CommandSpec& row) { return equals_ignoring_case(row.name, name); });
+  });
+}
+
+void Server::each_worker(const std::function<void(Worker&)>& visit) {
+  for (const auto& worker : workers_) visit(*worker);
+}
+
+// ---- configuration ---------------------------------------------------------------------------------
+
+void Server::register_hooks() {
+  config_.on_change({"appendfsync"}, [this](const Config&, const Config& to) {
+    journal().set_mode(sync_mode(to));
+    return Status(ok);
+  });
+  config_.on_change({"journal-segment-size"}, [this](const Config&, const Config& to) {
+    if (file_journal_) {
+      file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
+    }
+    return Status(ok);
+  });
+  config_.on_change({"loglevel"}, [](const Config&, const Config& to) {
+    set_log_level(to.loglevel);
+    return Status(ok);
+  });
+  config_.on_change({"maxclients"}, [this](const Config&, const Config& to) {
+    apply_limits(to);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < static_cast<rlim_t>(to.maxclients) + kReservedDescriptors) {
+      return Status(Error(
+          "The operating system is not able to handle the specified number of clients"));
+    }
+    return Status(ok);
+  });
+  config_.on_change({"hash-max-listpack-entries", "hash-max-listpack-value",
+                     "set-max-intset-entries", "set-max-listpack-entries",
+                     "set-max-listpack-value", "zset-max-listpack-entries",
+                     "zset-max-listpack-value", "list-max-listpack-size",
+                     "list-compress-depth"},
+                    [this](const Config&, const Config& to) {
+                      keyspace_.limits = encoding_limits(to);
+                      return Status(ok);
+                    });
+}
+
+// Enough descriptors for maxclients, as far as the system grants them.
+void Server::apply_limits(const Config& config) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(config.maxclients) + kReservedDescriptors;
+  if (limit.rlim_cur >= wanted) return;
+  rlimit raised{wanted, std::max(limit.rlim_max, wanted)};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
+  raised = {std::min(limit.rlim_max, wanted), limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  log_warning("You requested maxclients of {} requiring at least {} max file descriptors, but the "
+              "system grants only {}.",
+              config.maxclients, wanted, raised.rlim_cur);
+}
+
+bool Server::allows_protected(const CommandSpec& command, const ClientStatus& client) const {
+  const auto config = config_.current();
+  const ProtectedAction action = equals_ignoring_case(command.name, "debug")
+                                     ? config->enable_debug_command
+                                     : config->enable_module_command;
+  return action == ProtectedAction::kYes || (action == ProtectedAction::kLocal && client.is_local);
+}
+
+bool Server::is_local(const Session& session) const {
+  const auto* client = dynamic_cast<const Client*>(&session);
+  return client && client->status().is_local;
+}
+
+// ---- connections -----------------------------------------------------------------------------------
+
+Status Server::listen() {
+  const auto config = config_.current();
+  if (config->port > 0) {
+    if (Status opened = open_tcp(*config); !opened) {
+      log_warning("Failed listening on port {} (tcp), aborting.", config->port);
+      return opened;
+    }
+  }
+  if (!config->unixsocket.empty()) {
+    if (Status opened = open_unix(*config); !opened) {
+      log_warning("Failed opening Unix socket: bind: {}", opened.error().text());
+      return opened;
+    }
+  }
+  if (opened_.empty()) {
+    log_warning("Configured to not listen anywhere, exiting.");
+    return Error("nowhere to listen");
+  }
+  return ok;
+}
+
+Status Server::open_tcp(const Config& config) {
+  const Bytes info = format_listener("tcp", config.bind, config.port);
+  for (Bytes address : config.bind) {
+    // "-" before an address: the machine need not have it.
+    const bool optional = address.starts_with('-');
+    if (optional) address.erase(0, 1);
+    auto socket = listen_tcp(address, static_cast<unsigned>(config.port),
+                             static_cast<int>(config.tcp_backlog));
+    if (socket) {
+      opened_.push_back({*std::move(socket), "tcp", info});
+      continue;
+    }
+    const Error error = socket.error();
+    if (optional && error.code() == ErrorCode::kUnsupported) continue;
+    log_warning("Warning: Could not create server TCP listening socket {}:{}: bind: {}", address,
+                config.port, error.text());
+    if (error.code() == ErrorCode::kUnsupported) continue;  // IPv6, say, where there is none
+    return error.clone();
+  }
+  if (opened_.empty() && !config.bind.empty()) return Error("no address could be bound");
+  return ok;
+}
+
+Status Server::open_unix(const Config& config) {
+  auto socket = listen_unix(config.unixsocket, static_cast<unsigned>(config.unixsocketperm),
+                            static_cast<int>(config.tcp_backlog));
+  if (!socket) return socket.error();
+  opened_.push_back(
+      {*std::move(socket), "unix", format_listener("unix", {config.unixsocket}, 0)});
+  return ok;
+}
+
+void Server::start_listeners() {
+  for (Opened& opened : opened_) {
+    if (listener_infos_.empty() || listener_infos_.back() != opened.info) {
+      listener_infos_.push_back(opened.info);
+    }
+    listeners_.push_back(std::make_unique<Listener>(
+        workers_[0]->loop(), std::move(opened.socket),
+        [this](Socket socket) { accept(std::move(socket)); }));
+  }
+}
+
+void Server::refuse(const Socket& socket, ByteView error) {
+  // It either fits into the empty send buffer or the peer does not matter.
+  (void)!::send(socket.fd(), error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  rejected_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Server::accept(Socket socket) {
+  const auto config = config_.current();
+  if (!clients_.admit(static_cast<std::size_t>(config->maxclients))) {
+    return refuse(socket, "-ERR max number of clients reached\r\n");
+  }
+  SocketNames names = socket_names(socket.fd());
+  if (config->protected_mode && config->requirepass.empty() && !names.is_local) {
+    clients_.left();
+    return refuse(socket, kDenied);
+  }
+  connections_.fetch_add(1, std::memory_order_relaxed);
+  set_tcp_options(socket.fd(), static_cast<int>(config->tcp_keepalive));
+
+  auto status = std::make_shared<ClientStatus>();
+  status->id = clients_.next_id();
+  status->worker = next_worker_;
+  status->fd = socket.fd();
+  status->peer = std::move(names.peer);
+  status->local = std::move(names.local);
+  status->is_unix = names.is_unix;
+  status->is_local = names.is_local;
+  status->connected_us = clock_.monotonic_us();
+  log_verbose("Accepted {}", status->peer);
+
+  Worker& worker = *workers_[next_worker_];
+  next_worker_ = (next_worker_ + 1) % worker_count();
+  if (worker.index() == 0) return worker.add_client(std::move(socket), std::move(status));
+  worker.loop().post([&worker, socket = std::move(socket), status = std::move(status)]() mutable {
+    worker.add_client(std::move(socket), std::move(status));
+  });
+}
+
+// ---- running ---------------------------------------------------------------------------------------
+
+int Server::run() {
+  const auto config = config_.current();
+  loading_.store(config->appendonly, std::memory_order_release);
+  watch_signals();
+  start_listeners();
+  for (unsigned i = 1; i < worker_count(); ++i) {
+    threads_.emplace_back([this, i] {
+      name_thread("worker " + std::to_string(i));
+      workers_[i]->run();
+    });
+  }
+  log_notice("Server initialized");
+  if (config->appendonly) {
+    start_loading();
+  } else {
+    keyspace_.set_locking(worker_count() > 1);
+    ready();
+  }
+  workers_[0]->run();
+  return end();
+}
+
+void Server::ready() {
+  Bytes last;
+  for (const Opened& opened : opened_) {
+    if (opened.name != last) log_notice("Ready to accept connections {}", opened.name);
+    last = opened.name;
+  }
+  notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
+}
+
+void Server::watch_signals() {
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  Loop& loop = workers_[0]->loop();
+  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGTERM, [this] { interrupted("SIGTERM"); }));
+  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGINT, [this] { interrupted("SIGINT"); }));
+}
+
+void Server::interrupted(const char* name) {
+  if (++interruptions_ > 1 && name == std::string_view("SIGINT")) {
+    log_warning("You insist... exiting now.");
+    std::_Exit(1);
+  }
+  log_warning("Received {} scheduling shutdown...", name);
+  shut_down({.force = true});
+}
+
+void Server::shut_down(Shutdown how) {
+  workers_[0]->loop().post([this, how] {
+    if (stopping_) return;
+    log_notice("User requested shutdown...");
+    // While loading there is nothing that is not on disk.
+    const Status synced = loading() ? Status(ok) : journal().sync_now();
+    if (!synced) {
+      log_warning("The journal cannot be brought to disk: {}", synced.error().text());
+      if (!how.force) {
+        if (how.client == 0) return;
+        Worker& worker = *workers_[how.worker];
+        worker.loop().post([&worker, how] { worker.unblock(how.client, UnblockReason::kTimeout); });
+        return;
+      }
+      exit_status_ = 1;
+    }
+    notify_supervisor("STOPPING=1\n");
+    stopping_ = true;
+    listeners_.clear();
+    each_worker([](Worker& worker) { worker.stop(); });
+  });
+}
+
+int Server::end() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  if (loader_.joinable()) loader_.join();
+  if (file_journal_ && !loading()) {
+    log_notice("Calling fsync() on the journal.");
+    if (Status closed = file_journal_->close(); !closed) {
+      log_warning("The journal could not be closed in good order: {}", closed.error().text());
+      exit_status_ = 1;
+    }
+  }
+  const auto config = config_.current();
+  if (!config->unixsocket.empty()) {
+    log_notice("Removing the unix socket file.");
+    ::unlink(config->unixsocket.c_str());
+  }
+  log_warning("Memoir is now ready to exit, bye bye...");
+  return exit_status_;
+}
+
+void Server::on_progress(Lsn, Lsn) {
+  for (const auto& worker : workers_) {
+    if (worker->take_progress_wish()) worker->loop().post([] {});
+  }
+}
+
+// ---- pauses ----------------------------------------------------------------------------------------
+
+bool Server::pauses(const Client& client, std::span<const Word> words) const {
+  const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
+  if (mode == PauseMode::kNone) return false;
+  if (clock_.now_ms() >= pause_until_ms_.load(std::memory_order_relaxed)) return false;
+  if (mode == PauseMode::kAll) return true;
+  const auto may_write = [](const CommandSpec& spec) {
+    return spec.access == Access::kWrite || spec.has(kMayReplicate);
+  };
+  const CommandTable::Row* row = commands_.resolve(words);
+  if (!row) return false;
+  if (may_write(*row->spec)) return true;
+  // EXEC waits if anything in its queue would.
+  return client.transaction.open && row->spec->has(kTransactionControl) &&
+         std::ranges::any_of(client.transaction.queue, [&](const StoredRequest& request) {
+           return may_write(*request.row->spec);
+         });
+}
+
+void Server::pause(PauseMode mode, std::int64_t until_ms) {
+  const std::lock_guard lock(pause_mutex_);
+  const bool over = clock_.now_ms() >= pause_until_ms_.load();
+  if (over || until_ms > pause_until_ms_) pause_until_ms_ = until_ms;
+  if (over || mode > pause_mode_) pause_mode_ = mode;
+}
+
+void Server::unpause() {
+  {
+    const std::lock_guard lock(pause_mutex_);
+    pause_mode_ = PauseMode::kNone;
+    pause_until_ms_ = 0;
+  }
+  each_worker([](Worker& worker) { worker.loop().post([&worker] { worker.end_pause(); }); });
+}
+
+bool Server::pause_over(std::int64_t now_ms) {
+  const std::lock_guard lock(pause_mutex_);
+  if (now_ms < pause_until_ms_) return false;
+  pause_mode_ = PauseMode::kNone;
+  return true;
+}
+
+// ---- monitors --------------------------------------------------------------------------------------
+
+void Server::change_monitors(unsigned worker, int by) {
+  monitors_by_worker_[worker] += by;
+  monitors_ += by;
+  each_worker([this](Worker& each) {
+    each.loop().post([this, &each] { each.dispatcher().settings.monitored = monitored(); });
+  });
+}
+
+}  // namespace memoir

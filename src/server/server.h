@@ -1,0 +1,216 @@
+// Server: owns everything that lives as long as the process: configuration, keyspace, commands,
+// journal, workers.
+//
+// Life: listen, recover the journal (clients that connect meanwhile are answered -LOADING), serve,
+// stop in good order. The constructor and run() belong to the main thread, which is worker 0; what
+// handlers call from other workers is thread-safe and says so.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "persistence/journal.h"
+#include "src/base/clock.h"
+#include "src/command/command_table.h"
+#include "src/net/listener.h"
+#include "src/server/background.h"
+#include "src/server/client_registry.h"
+#include "src/server/config_store.h"
+#include "src/server/info.h"
+#include "src/server/pubsub.h"
+#include "src/server/server_hooks.h"
+#include "src/server/slow_log.h"
+#include "src/store/keyspace.h"
+
+namespace memoir {
+
+class Client;
+class FileJournal;
+class Worker;
+
+enum class PauseMode : std::uint8_t { kNone, kWrites, kAll };
+
+struct ServerOptions {
+  std::string executable;
+  std::string config_file;  // absolute; empty for none
+  bool supervised = false;  // by systemd or upstart: the log names no terminal
+};
+
+class Server final : public ServerHooks, private JournalListener {
+ public:
+  Server(Config config, ServerOptions options);
+  ~Server() override;
+
+  // Whether rename-command names a command that there is.
+  static bool knows_command(ByteView name);
+
+  // Opens the listening sockets; the error has been logged.
+  Status listen();
+  // Serves until shutdown. Returns the process's exit status.
+  int run();
+
+  // --- parts, all thread-safe or constant while workers run ----------------------------------------
+  Keyspace& keyspace() { return keyspace_; }
+  const CommandTable& commands() const { return commands_; }
+  Journal& journal() { return *journal_.load(std::memory_order_acquire); }
+  ClientRegistry& clients() { return clients_; }
+  PubSub& pubsub() { return pubsub_; }
+  Background& background() { return background_; }
+  SlowLog& slow_log() { return slow_log_; }
+  unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
+  Worker& worker(unsigned index) { return *workers_[index]; }
+  const Clock& clock() const { return clock_; }
+
+  // --- CLIENT PAUSE, any thread ---------------------------------------------------------------------
+  bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
+  // Whether the request has to wait.
+  bool pauses(const Client& client, std::span<const Word> words) const;
+  // A pause only grows: in time, and from writes to all.
+  void pause(PauseMode mode, std::int64_t until_ms);
+  void unpause();
+  // Ends the pause if its time is over; true if there is none now.
+  bool pause_over(std::int64_t now_ms);
+
+  // --- ending ----------------------------------------------------------------------------------------
+  struct Shutdown {
+    bool force = false;
+    std::uint64_t client = 0;  // who asked, for the error
+    unsigned worker = 0;
+  };
+  // Any thread. On failure the client is unblocked with an error.
+  void shut_down(Shutdown how);
+
+  // --- monitors, any thread ---------------------------------------------------------------------------
+  bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
+  void change_monitors(unsigned worker, int by);
+  void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
+                     std::int64_t now_us);
+
+  void count_output_limit_disconnection() {
+    output_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
+  }
+  bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
+  bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;
+  std::int64_t last_save_s() const { return started_us_ / 1'000'000; }
+
+  // Worker 0, some times a second.
+  void cron();
+
+  // --- ServerHooks -----------------------------------------------------------------------------------
+  ConfigStore& config() override { return config_; }
+  const Bytes& config_file() const override { return options_.config_file; }
+  bool loading() const override { return loading_.load(std::memory_order_acquire); }
+  bool is_local(const Session& session) const override;
+  void reset_stats() override;
+  void fill_info(std::uint32_t sections, InfoSources& sources) override;
+  Status reload(Context& ctx) override;
+  void set_active_expire(bool on) override;
+  Status change_replication_id() override;
+
+ private:
+  // Figures of the last 1.6 seconds, for "instantaneous" ones.
+  struct Rate {
+    static constexpr std::size_t kSamples = 16;
+    std::array<double, kSamples> per_second{};
+    std::size_t next = 0;
+    std::uint64_t last = 0;
+    void sample(std::uint64_t now, double seconds);
+    double average() const;
+  };
+
+  void add_commands(const Config& config);
+  void register_hooks();
+  void apply_limits(const Config& config);
+  Status open_tcp(const Config& config);
+  Status open_unix(const Config& config);
+  void start_listeners();
+  void accept(Socket socket);
+  void refuse(const Socket& socket, ByteView error);
+  void watch_signals();
+  void interrupted(const char* name);
+
+  void start_loading();
+  void load();
+  Status recover();
+  void finish_loading();
+  void ready();
+  void stop_workers();
+  int end();
+  Status rebuild();
+
+  void on_progress(Lsn safe, Lsn synced) override;
+
+  void fill_clients(InfoSources& sources);
+  void fill_stats(InfoSources& sources);
+  void fill_persistence(InfoSources& sources);
+  void fill_commands(InfoSources& sources);
+  void each_worker(const std::function<void(Worker&)>& visit);
+
+  const ServerOptions options_;
+  SystemClock clock_;
+  ConfigStore config_;
+  const std::int64_t started_us_;
+  const Bytes run_id_;
+  Keyspace keyspace_;
+  std::deque<Bytes> new_names_;          // of renamed commands
+  std::deque<CommandSpec> renamed_rows_;  // copies under their new names
+  CommandTable commands_;
+  ClientRegistry clients_;
+  PubSub pubsub_;
+  SlowLog slow_log_;
+  Background background_;
+
+  std::unique_ptr<Journal> idle_journal_;  // while loading
+  std::unique_ptr<FileJournal> file_journal_;
+  std::atomic<Journal*> journal_{nullptr};  // the one in use
+  std::thread loader_;
+  std::atomic<bool> loading_{false};
+  std::atomic<std::uint64_t> loading_bytes_{0};
+  std::atomic<std::uint64_t> loading_total_bytes_{0};
+  std::atomic<std::int64_t> loading_started_us_{0};
+  std::atomic<unsigned> not_yet_loaded_{0};  // workers
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  unsigned next_worker_{0};
+
+  struct Opened {
+    Socket socket;
+    Bytes name;  // "tcp" or "unix"
+    Bytes info;  // INFO's listener line
+  };
+  std::vector<Opened> opened_;
+  std::vector<Bytes> listener_infos_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<SignalWatch>> signals_;
+
+  std::mutex reload_mutex_;
+  std::mutex pause_mutex_;
+  std::atomic<PauseMode> pause_mode_{PauseMode::kNone};
+  std::atomic<std::int64_t> pause_until_ms_{0};
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> monitors_{0};
+  std::array<std::atomic<int>, kWorkersMax> monitors_by_worker_{};
+  std::atomic<bool> active_expire_{true};
+  std::atomic<std::uint64_t> connections_{0};
+  std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> output_limit_disconnections_{0};
+  std::atomic<std::size_t> peak_memory_{0};
+  const std::size_t startup_memory_;
+  std::mutex rates_mutex_;
+  Rate command_rate_, input_rate_, output_rate_;
+  std::int64_t rates_sampled_us_{0};
+  int interruptions_{0};
+  int exit_status_{0};
+};
+
+}  // namespace memoir

@@ -1,0 +1,190 @@
+// The server's figures for INFO, and what is counted now and then.
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "persistence/file_journal.h"
+#include "src/base/alloc.h"
+#include "src/base/cycles.h"
+#include "src/base/random.h"
+#include "src/server/server.h"
+#include "src/server/worker.h"
+
+namespace memoir {
+namespace {
+
+constexpr std::int64_t kRateIntervalUs = 100'000;
+
+std::uint64_t read(const std::atomic<std::uint64_t>& counter) {
+  return counter.load(std::memory_order_relaxed);
+}
+
+void clear(std::atomic<std::uint64_t>& counter) { counter.store(0, std::memory_order_relaxed); }
+
+}  // namespace
+
+// ---- now and then ----------------------------------------------------------------------------------
+
+void Server::Rate::sample(std::uint64_t now, double seconds) {
+  // A reset of the counters makes them smaller.
+  const std::uint64_t grown = now >= last ? now - last : 0;
+  per_second[next] = static_cast<double>(grown) / seconds;
+  next = (next + 1) % kSamples;
+  last = now;
+}
+
+double Server::Rate::average() const {
+  return std::accumulate(per_second.begin(), per_second.end(), 0.0) / kSamples;
+}
+
+void Server::cron() {
+  const std::size_t used = allocated_bytes();
+  if (used > peak_memory_) peak_memory_ = used;
+  const std::int64_t now_us = clock_.monotonic_us();
+  if (now_us - rates_sampled_us_ < kRateIntervalUs) return;
+  std::uint64_t commands = 0, input = 0, output = 0;
+  each_worker([&](Worker& worker) {
+    commands += read(worker.stats().commands);
+    input += read(worker.stats().input_bytes);
+    output += read(worker.stats().output_bytes);
+  });
+  const double seconds = static_cast<double>(now_us - rates_sampled_us_) / 1e6;
+  rates_sampled_us_ = now_us;
+  const std::lock_guard lock(rates_mutex_);
+  command_rate_.sample(commands, seconds);
+  input_rate_.sample(input, seconds);
+  output_rate_.sample(output, seconds);
+}
+
+void Server::reset_stats() {
+  each_worker([](Worker& worker) { worker.reset_stats(); });
+  clear(connections_);
+  clear(rejected_);
+  clear(output_limit_disconnections_);
+  background_.reset_stats();
+  peak_memory_ = allocated_bytes();
+}
+
+void Server::set_active_expire(bool on) {
+  active_expire_ = on;
+  each_worker([on](Worker& worker) {
+    worker.loop().post([&worker, on] { worker.dispatcher().settings.active_expire = on; });
+  });
+}
+
+Status Server::change_replication_id() {
+  return journal().change_replication_id(random_hex(40));
+}
+
+// ---- INFO ------------------------------------------------------------------------------------------
+
+void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
+  sources.config = config_.current();
+  sources.server.run_id = run_id_;
+  sources.server.executable = options_.executable;
+  sources.server.config_file = options_.config_file;
+  sources.server.now_us = clock_.now_us();
+  sources.server.started_us = started_us_;
+  sources.server.workers = worker_count();
+  sources.server.supervised = options_.supervised;
+  sources.server.listeners = listener_infos_;
+  fill_process_figures(sources);
+  peak_memory_ = std::max(peak_memory_.load(), sources.memory.used);
+  sources.memory.peak = peak_memory_;
+  sources.memory.startup = startup_memory_;
+  fill_clients(sources);
+  fill_stats(sources);
+  fill_persistence(sources);
+  if (sections & (kInfoCommandStats | kInfoLatencyStats | kInfoErrorStats)) fill_commands(sources);
+}
+
+void Server::fill_clients(InfoSources& sources) {
+  const std::int64_t now_us = clock_.monotonic_us();
+  constexpr std::int64_t kRecentUs = 8'000'000;
+  clients_.each([&](const ClientStatus& status) {
+    ++sources.clients.connected;
+    sources.memory.clients += status.total_memory;
+    if (now_us - status.active_us > kRecentUs) return;
+    ClientFigures& c = sources.clients;
+    c.recent_max_input_bytes = std::max<std::size_t>(c.recent_max_input_bytes, status.query_bytes);
+    c.recent_max_output_bytes =
+        std::max<std::size_t>(c.recent_max_output_bytes, status.output_memory);
+  });
+  each_worker([&](Worker& worker) { sources.clients.blocked += read(worker.stats().blocked); });
+  sources.memory.overhead = startup_memory_ + sources.memory.clients;
+}
+
+void Server::fill_stats(InfoSources& sources) {
+  StatFigures& stats = sources.stats;
+  each_worker([&](Worker& worker) {
+    const WorkerStats& own = worker.stats();
+    stats.commands += read(own.commands);
+    stats.input_bytes += read(own.input_bytes);
+    stats.output_bytes += read(own.output_bytes);
+    stats.reads += read(own.reads);
+    stats.writes += read(own.writes);
+    stats.error_replies += read(own.errors);
+    const KeyspaceStats& keys = worker.keyspace_stats();
+    stats.keyspace_hits += read(keys.hits);
+    stats.keyspace_misses += read(keys.misses);
+    stats.expired_keys += read(keys.expired);
+    stats.evicted_keys += read(keys.evicted);
+  });
+  stats.connections = read(connections_);
+  stats.rejected_connections = read(rejected_);
+  stats.channels = pubsub_.count(Topic::kChannel);
+  stats.patterns = pubsub_.count(Topic::kPattern);
+  stats.shard_channels = pubsub_.count(Topic::kShardChannel);
+  sources.memory.lazy_free_pending = background_.pending();
+  sources.memory.lazy_freed = background_.freed();
+  const std::lock_guard lock(rates_mutex_);
+  stats.commands_per_second = static_cast<std::uint64_t>(command_rate_.average());
+  stats.input_kb_per_second = input_rate_.average() / 1024;
+  stats.output_kb_per_second = output_rate_.average() / 1024;
+}
+
+void Server::fill_persistence(InfoSources& sources) {
+  PersistenceFigures& p = sources.persistence;
+  p.loading = loading();
+  p.loading_started_s = loading_started_us_.load() / 1'000'000;
+  p.loading_total_bytes = read(loading_total_bytes_);
+  p.loading_loaded_bytes = read(loading_bytes_);
+  p.last_save_s = last_save_s();
+  p.journal_on = sources.config->appendonly;
+  Journal& now = journal();
+  p.journal = now.stats();
+  p.journal_lsn = now.position();
+  p.journal_written_lsn = now.written();
+  p.journal_synced_lsn = now.synced();
+  p.journal_writes_good = !p.journal.failing;
+  sources.memory.journal_buffer = p.journal.pending_bytes;
+  sources.replication.replication_id = now.replication_id();
+  sources.replication.offset = now.position();
+}
+
+void Server::fill_commands(InfoSources& sources) {
+  for (std::size_t i = 0; i < commands_.size(); ++i) {
+    CommandFigures figures;
+    std::uint64_t cycles = 0;
+    each_worker([&](Worker& worker) {
+      const CommandStats& stats = worker.command_stats()[i];
+      figures.calls += read(stats.calls);
+      figures.rejected += read(stats.rejected);
+      figures.failed += read(stats.failed);
+      cycles += read(stats.cycles);
+    });
+    if (figures.calls + figures.rejected == 0) continue;
+    figures.name = CommandTable::full_name(commands_.row(i));
+    figures.microseconds =
+        static_cast<std::uint64_t>(static_cast<double>(cycles) / cycles_per_us());
+    sources.commands.push_back(std::move(figures));
+  }
+  std::map<Bytes, std::uint64_t> errors;
+  each_worker([&](Worker& worker) {
+    worker.each_error([&](const Bytes& code, std::uint64_t count) { errors[code] += count; });
+  });
+  for (const auto& [code, count] : errors) sources.errors.push_back({code, count});
+}
+
+}  // namespace memoir

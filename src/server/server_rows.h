@@ -1,0 +1,15 @@
+// The rows of the commands about connections, clients, channels and the server's life.
+#pragma once
+
+#include <span>
+
+#include "src/command/spec.h"
+
+namespace memoir {
+
+std::span<const CommandSpec> connection_commands();  // PING, HELLO, AUTH, ...
+std::span<const CommandSpec> client_commands();      // CLIENT
+std::span<const CommandSpec> pubsub_commands();
+std::span<const CommandSpec> server_commands();      // SHUTDOWN, WAIT, MONITOR, ...
+
+}  // namespace memoir

@@ -1,0 +1,500 @@
+#include "src/server/worker.h"
+
+#include <algorithm>
+
+#include "src/base/log.h"
+#include "src/base/number.h"
+#include "src/base/random.h"
+#include "src/server/server.h"
+
+namespace memoir {
+namespace {
+
+// Active expiry works in slices of this length, so that requests wait no longer for it.
+constexpr std::int64_t kExpireSliceUs = 1000;
+// Kinds of errors that are counted apart, as in Redis.
+constexpr std::size_t kErrorKindsMax = 128;
+
+}  // namespace
+
+Worker::Worker(Server& server, unsigned index)
+    : server_(server),
+      index_(index),
+      subscriptions_(server.pubsub(), index),
+      cron_timer_(loop_, [this] { cron(); }),
+      deadline_timer_(loop_, [this] { deadlines_due(); }) {
+  clock_.refresh();
+  use_journal(server.journal());
+  follow_config();
+  loop_.set_end_of_turn([this] { end_of_turn(); });
+}
+
+Worker::~Worker() {
+  while (!clients_.empty()) destroy(*clients_.begin()->second);
+}
+
+void Worker::use_journal(Journal& journal) {
+  for (auto& [id, client] : clients_) client->journal_session = {};
+  former_dispatcher_ = std::move(dispatcher_);
+  dispatcher_ = std::make_unique<Dispatcher>(server_.keyspace(), server_.commands(), journal,
+                                             clock_, *this, system_random());
+  shared_dispatcher_ = dispatcher_.get();
+  if (config_) dispatcher_->settings = dispatch_settings();
+}
+
+void Worker::run() {
+  loop_.run();
+  for (auto& [id, client] : clients_) client->close();
+  destroy_closed();
+}
+
+void Worker::stop() {
+  loop_.post([this] {
+    stopping_ = true;
+    loop_.stop();
+  });
+}
+
+// ---- configuration ---------------------------------------------------------------------------------
+
+void Worker::follow_config() {
+  const std::uint64_t version = server_.config().version();
+  if (version == config_version_) return;
+  config_version_ = version;
+  const bool had_password = config_ && password_required();
+  config_ = server_.config().current();
+  request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
+  request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
+  dispatcher_->settings = dispatch_settings();
+  // As in Redis: whoever was let in without a password stays, and a password taken away lets in all.
+  if (had_password && !password_required()) {
+    for (auto& [id, client] : clients_) client->set_authenticated(true);
+  }
+  if (config_->hz != cron_hz_) {
+    cron_hz_ = config_->hz;
+    const std::chrono::milliseconds interval(1000 / cron_hz_);
+    cron_timer_.start(interval, interval);
+  }
+}
+
+DispatchSettings Worker::dispatch_settings() const {
+  const Config& c = *config_;
+  DispatchSettings settings;
+  settings.events_wanted = c.notify_keyspace_events;
+  settings.maxmemory = c.maxmemory;
+  settings.maxmemory_policy = c.maxmemory_policy;
+  settings.maxmemory_samples = static_cast<unsigned>(c.maxmemory_samples);
+  settings.lfu_log_factor = static_cast<unsigned>(c.lfu_log_factor);
+  settings.lfu_decay_minutes = static_cast<unsigned>(c.lfu_decay_time);
+  settings.lazyfree_eviction = c.lazyfree_lazy_eviction;
+  settings.lazyfree_expire = c.lazyfree_lazy_expire;
+  settings.lazyfree_server_del = c.lazyfree_lazy_server_del;
+  settings.lazyfree_user_del = c.lazyfree_lazy_user_del;
+  settings.active_expire = server_.active_expire();
+  settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
+  settings.slowlog_us = c.slowlog_log_slower_than;
+  settings.monitored = server_.monitored();
+  return settings;
+}
+
+// ---- clients ---------------------------------------------------------------------------------------
+
+void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
+  if (stopping_) return;
+  clock_.refresh();
+  follow_config();
+  const std::uint64_t id = status->id;
+  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status));
+  server_.clients().add(client->status_);
+  client->roster_place_ = roster_.size();
+  roster_.push_back(client.get());
+  clients_.emplace(id, std::move(client));
+}
+
+Client* Worker::find_client(std::uint64_t id) {
+  const auto found = clients_.find(id);
+  return found == clients_.end() || found->second->closed() ? nullptr : found->second.get();
+}
+
+void Worker::kill(std::uint64_t id) {
+  if (Client* client = find_client(id)) client->close();
+}
+
+void Worker::unblock(std::uint64_t id, UnblockReason reason) {
+  Client* client = find_client(id);
+  if (!client) return;
+  client->status().unblocking.store(false, std::memory_order_relaxed);
+  if (client->blocked() != Blocked::kNot && client->blocked() != Blocked::kByPause) {
+    client->end_wait(reason);
+  }
+}
+
+void Worker::publish_statuses() {
+  for (Client* client : touched_) client->publish_status();
+}
+
+void Worker::destroy_closed() {
+  // Destroying does not close others, but stay on the safe side of iterators.
+  for (std::size_t i = 0; i < closing_.size(); ++i) destroy(*closing_[i]);
+  closing_.clear();
+}
+
+void Worker::destroy(Client& client) {
+  if (client.parked_) dispatcher_->withdraw(client.parked_);
+  if (client.blocked() != Blocked::kNot) not_waiting(client);
+  dispatcher_->discard(client);
+  dispatcher_->unwatch(client);
+  subscriptions_.unsubscribe_all(client);
+  remove_monitor(client);
+  if (client.touched_) std::erase(touched_, &client);
+  if (client.gated_) std::erase(gated_, &client);
+  server_.clients().remove(client.identity.id);
+  server_.clients().left();
+  Client* const last = roster_.back();
+  last->roster_place_ = client.roster_place_;
+  roster_[client.roster_place_] = last;
+  roster_.pop_back();
+  clients_.erase(client.identity.id);
+}
+
+// ---- the end of a turn -----------------------------------------------------------------------------
+
+void Worker::end_of_turn() {
+  run_waiting();
+  if (expire_left_us_ > 0) expire_slice();
+  Journal& journal = dispatcher_->journal();
+  if (journal.written() < journal.position()) journal.flush();
+  send_outputs();
+  if (!closing_.empty()) destroy_closed();
+  if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
+}
+
+// Requests that go on after a wait. What they set going in turn is for the next round; a chain of
+// clients that wake each other must not hold up the rest for ever.
+void Worker::run_waiting() {
+  constexpr int kRounds = 8;
+  for (int i = 0; i < kRounds && (!deliveries_.empty() || !resuming_.empty()); ++i) {
+    clock_.refresh();
+    for (Delivery& delivery : std::exchange(deliveries_, {})) {
+      accept_delivery(std::move(delivery));
+    }
+    for (const std::uint64_t id : std::exchange(resuming_, {})) {
+      if (Client* client = find_client(id)) client->resume();
+    }
+  }
+}
+
+void Worker::send_outputs() {
+  const Lsn safe = this->safe();
+  if (!gated_.empty()) release_gated(safe);
+  // finish_turn() may close clients but touches none.
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    Client& client = *touched_[i];
+    client.finish_turn(safe);
+    if (client.gated_by() != 0 && !client.gated_) {
+      client.gated_ = true;
+      gated_.push_back(&client);
+    }
+  }
+  touched_.clear();
+  if (!sync_waits_.empty()) end_sync_waits();
+  if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
+}
+
+// Clients whose held output may leave now are treated as if they had done something.
+void Worker::release_gated(Lsn safe) {
+  std::erase_if(gated_, [&](Client* client) {
+    if (client->gated_by() > safe) return false;
+    client->gated_ = false;
+    touch(*client);
+    return true;
+  });
+}
+
+// Asks the journal's listener for a wake-up, and looks again: the progress may have been made in
+// between.
+void Worker::watch_journal(Lsn safe) {
+  wants_progress_.store(true);
+  const Journal& journal = dispatcher_->journal();
+  bool again = journal.safe() > safe && !gated_.empty();
+  for (const std::uint64_t id : sync_waits_) {
+    const Client* client = find_client(id);
+    again |= !client || client->awaited_sync() <= journal.synced();
+  }
+  if (again) loop_.do_not_wait();
+}
+
+void Worker::end_sync_waits() {
+  const Lsn synced = dispatcher_->journal().synced();
+  for (const std::uint64_t id : std::vector<std::uint64_t>(sync_waits_)) {
+    Client* client = find_client(id);
+    if (client && client->awaited_sync() <= synced) client->end_wait(UnblockReason::kTimeout);
+  }
+}
+
+// ---- waiting clients -------------------------------------------------------------------------------
+
+void Worker::resume_later(Client& client) {
+  if (client.resuming_) return;
+  client.resuming_ = true;
+  resuming_.push_back(client.identity.id);
+}
+
+void Worker::waiting(Client& client) {
+  KeyspaceStats::bump(stats_.blocked);
+  if (client.blocked() == Blocked::kOnSync) sync_waits_.push_back(client.identity.id);
+  if (client.deadline_ms() == 0) return;
+  deadlines_.emplace(client.deadline_ms(), client.identity.id);
+  if (deadlines_.begin()->second == client.identity.id) arm_deadlines();
+}
+
+void Worker::not_waiting(Client& client) {
+  if (client.blocked() == Blocked::kByPause) {
+    std::erase(paused_, client.identity.id);
+    return;
+  }
+  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
+  if (client.blocked() == Blocked::kOnSync) std::erase(sync_waits_, client.identity.id);
+  if (client.deadline_ms() != 0) deadlines_.erase({client.deadline_ms(), client.identity.id});
+}
+
+void Worker::arm_deadlines() {
+  if (deadlines_.empty()) return deadline_timer_.stop();
+  const std::int64_t left_ms = deadlines_.begin()->first - clock_.now_ms();
+  deadline_timer_.start(std::chrono::milliseconds(std::max<std::int64_t>(left_ms, 0)));
+}
+
+void Worker::deadlines_due() {
+  clock_.refresh();
+  const std::int64_t now_ms = clock_.now_ms();
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
+    const auto due = *deadlines_.begin();
+    Client* client = find_client(due.second);
+    // If the reply is on its way the client stays blocked until it comes, without a deadline.
+    if (!client || !client->end_wait(UnblockReason::kTimeout)) deadlines_.erase(due);
+  }
+  arm_deadlines();
+}
+
+void Worker::end_pause() {
+  for (const std::uint64_t id : std::exchange(paused_, {})) {
+    Client* client = find_client(id);
+    if (client && client->blocked() == Blocked::kByPause) client->unblock();
+  }
+}
+
+void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout,
+                               ReplyWriter& reply) {
+  switch (client.blocked()) {
+    case Blocked::kOnKeys:
+      return write_timeout_reply(on_timeout, reply);
+    case Blocked::kOnReplicas:
+      return reply.integer(0);
+    case Blocked::kOnSync:
+    case Blocked::kOnSyncAndReplicas:
+      reply.array(2);
+      reply.integer(dispatcher_->journal().synced() >= client.awaited_sync() ? 1 : 0);
+      return reply.integer(0);
+    case Blocked::kOnShutdown:
+      return reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    case Blocked::kByPause:
+    case Blocked::kNot:
+      return;
+  }
+}
+
+void Worker::accept_delivery(Delivery&& delivery) {
+  Client* client = find_client(delivery.client);
+  if (client) client->deliver(std::move(delivery.reply), delivery.lsn);
+}
+
+// ---- the dispatcher's host -------------------------------------------------------------------------
+
+Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<const Word>) {
+  if (&session != current_) return ok;
+  Client& client = *current_;
+  client.set_command(row);
+  if (client.authenticated() && client.subscriptions().total() == 0 && !server_.loading() &&
+      !row.spec->has(kProtected)) [[likely]] {
+    return ok;
+  }
+  return refuse_special(client, row);
+}
+
+Status Worker::refuse_special(Client& client, const CommandTable::Row& row) const {
+  const CommandSpec& spec = *row.spec;
+  const CommandSpec& command = row.parent ? *row.parent : spec;
+  if (!client.authenticated() && !spec.has(kNoAuth)) return Error("NOAUTH Authentication required.");
+  if (spec.has(kProtected) && !server_.allows_protected(command, client.status())) {
+    return Error(fmt::format(
+        "ERR {} command not allowed. If the enable-{}-command option is set to \"local\", you can "
+        "run it from a local connection, otherwise you need to set this option in the "
+        "configuration file, and then restart the server.",
+        to_upper(command.name), command.name));
+  }
+  if (client.in_subscriber_mode() && !spec.has(kSubscriberMode)) {
+    return Error("ERR Can't execute '" + CommandTable::full_name(row) +
+                 "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+                 "this context");
+  }
+  if (server_.loading() && !spec.has(kLoading)) {
+    return Error("LOADING Redis is loading the dataset in memory");
+  }
+  return ok;
+}
+
+void Worker::notify(const KeyEvent& event, Lsn lsn) {
+  const std::string db = std::to_string(event.db);
+  const std::uint32_t wanted = dispatcher_->settings.events_wanted;
+  if (wanted & kEventKeyspace) {
+    publish(Topic::kChannel, "__keyspace@" + db + "__:" + event.key, event.name, lsn);
+  }
+  if (wanted & kEventKeyevent) {
+    publish(Topic::kChannel, "__keyevent@" + db + "__:" + event.name, event.key, lsn);
+  }
+}
+
+std::size_t Worker::publish(Topic topic, ByteView channel, ByteView text, Lsn lsn) {
+  const PubSub::Audience audience = server_.pubsub().audience(topic, channel);
+  if (audience.receivers == 0) return 0;
+  WorkerSet others = audience.workers;
+  others.reset(index_);
+  if (others.any()) {
+    const auto message = std::make_shared<const Published>(
+        Published{topic, Bytes(channel), Bytes(text), lsn});
+    for (unsigned i = 0; i < server_.worker_count(); ++i) {
+      if (!others.test(i)) continue;
+      Worker& worker = server_.worker(i);
+      worker.loop().post([&worker, message] {
+        worker.clock().refresh();
+        worker.subscriptions().deliver(message->topic, message->channel, message->text,
+                                       message->lsn);
+      });
+    }
+  }
+  if (audience.workers.test(index_)) subscriptions_.deliver(topic, channel, text, lsn);
+  return audience.receivers;
+}
+
+void Worker::parked(Session&, const std::shared_ptr<Parked>& parked) {
+  parked->worker = index_;
+  if (current_) current_->block_on_keys(parked);
+}
+
+void Worker::deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) {
+  Delivery delivery{parked->identity.id, std::move(reply), lsn};
+  if (parked->worker == index_) {
+    deliveries_.push_back(std::move(delivery));
+    return;
+  }
+  Worker& worker = server_.worker(parked->worker);
+  worker.loop().post([&worker, delivery = std::move(delivery)]() mutable {
+    worker.clock().refresh();
+    worker.accept_delivery(std::move(delivery));
+  });
+}
+
+void Worker::free_later(std::vector<std::unique_ptr<Object>>&& garbage) {
+  server_.background().free_later(std::move(garbage));
+}
+
+void Worker::failed(ByteView error) {
+  KeyspaceStats::bump(stats_.errors);
+  const ByteView code = error.substr(0, error.find(' '));
+  const std::lock_guard lock(errors_mutex_);
+  const auto found = errors_.find(code);
+  if (found != errors_.end()) {
+    ++found->second;
+  } else if (errors_.size() < kErrorKindsMax) {
+    errors_.emplace(code, 1);
+  }
+}
+
+void Worker::each_error(const std::function<void(const Bytes&, std::uint64_t)>& visit) const {
+  const std::lock_guard lock(errors_mutex_);
+  for (const auto& [code, count] : errors_) visit(code, count);
+}
+
+void Worker::reset_stats() {
+  const auto clear = [](std::atomic<std::uint64_t>& counter) {
+    counter.store(0, std::memory_order_relaxed);
+  };
+  for (auto* counter : {&stats_.commands, &stats_.input_bytes, &stats_.output_bytes, &stats_.reads,
+                        &stats_.writes, &stats_.errors}) {
+    clear(*counter);
+  }
+  Dispatcher& dispatcher = *shared_dispatcher_.load();
+  KeyspaceStats& keys = dispatcher.stats();
+  for (auto* counter : {&keys.hits, &keys.misses, &keys.expired, &keys.evicted}) clear(*counter);
+  for (CommandStats& stats : dispatcher.command_stats()) {
+    for (auto* counter : {&stats.calls, &stats.cycles, &stats.rejected, &stats.failed}) {
+      clear(*counter);
+    }
+  }
+  const std::lock_guard lock(errors_mutex_);
+  errors_.clear();
+}
+
+void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us) {
+  server_.slow_log().add(words, us, session.address(), session.client_name(), clock_.now_us(),
+                         static_cast<std::size_t>(config_->slowlog_max_len));
+}
+
+// ---- monitors --------------------------------------------------------------------------------------
+
+void Worker::add_monitor(Client& client) {
+  if (std::ranges::find(monitors_, &client) != monitors_.end()) return;
+  monitors_.push_back(&client);
+  server_.change_monitors(index_, +1);
+}
+
+void Worker::remove_monitor(Client& client) {
+  if (std::erase(monitors_, &client) > 0) server_.change_monitors(index_, -1);
+}
+
+void Worker::monitor(Session& session, std::span<const Word> words) {
+  server_.feed_monitors(*this, session, words, clock_.now_us());
+}
+
+void Worker::feed_monitors(const SharedBytes& line) {
+  for (Client* client : monitors_) client->push(line, 0);
+}
+
+// ---- now and then ----------------------------------------------------------------------------------
+
+void Worker::cron() {
+  clock_.refresh();
+  follow_config();
+  clients_cron(clock_.cached_monotonic_us());
+  if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
+  if (!server_.pausing() && !paused_.empty()) end_pause();
+  if (!server_.loading()) start_expiry();
+  if (index_ == 0) server_.cron();
+}
+
+void Worker::clients_cron(std::int64_t now_us) {
+  constexpr std::size_t kClientsMin = 5;
+  const auto share = roster_.size() / static_cast<std::size_t>(cron_hz_) + 1;
+  std::size_t count = std::min(std::max(share, kClientsMin), roster_.size());
+  for (; count > 0; --count) {
+    if (roster_next_ >= roster_.size()) roster_next_ = 0;
+    roster_[roster_next_++]->cron(now_us);
+  }
+}
+
+// As in Redis a quarter of the time at most, more by active-expire-effort.
+void Worker::start_expiry() {
+  if (!dispatcher_->settings.active_expire || server_.pausing()) return;
+  const std::int64_t percent = 25 + 2 * (config_->active_expire_effort - 1);
+  expire_left_us_ = 1'000'000 / cron_hz_ * percent / 100;
+}
+
+void Worker::expire_slice() {
+  const std::int64_t slice_us = std::min(expire_left_us_, kExpireSliceUs);
+  const std::size_t expired =
+      dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
+  expire_left_us_ = expired > 0 ? expire_left_us_ - slice_us : 0;
+  if (expire_left_us_ > 0) loop_.do_not_wait();
+}
+
+}  // namespace memoir

@@ -1,0 +1,226 @@
+// Worker: one thread with its loop, its clients and its dispatcher.
+//
+// A turn: bytes are read and their requests run, tasks of other workers are done; at its end waiting
+// requests go on, the journal is flushed once, and every client with output gets one write, up to
+// what is safe. Clients whose output is held for the journal stay on a list until it reports
+// progress.
+//
+// Everything belongs to the worker's thread but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "src/command/dispatcher.h"
+#include "src/net/loop.h"
+#include "src/net/socket.h"
+#include "src/server/client.h"
+#include "src/server/config.h"
+#include "src/server/pubsub.h"
+
+namespace memoir {
+
+class Server;
+
+// The system's clocks; the monotonic one also as it was at the last refresh.
+class WorkerClock final : public Clock {
+ public:
+  std::int64_t now_us() const override { return system_.now_us(); }
+  std::int64_t monotonic_us() const override { return system_.monotonic_us(); }
+  std::int64_t cached_monotonic_us() const { return cached_us_; }
+  void refresh() { cached_us_ = system_.monotonic_us(); }
+
+ private:
+  SystemClock system_;
+  std::int64_t cached_us_{0};
+};
+
+// Counters of a worker, read by INFO on any thread.
+struct WorkerStats {
+  std::atomic<std::uint64_t> commands{0};
+  std::atomic<std::uint64_t> input_bytes{0};
+  std::atomic<std::uint64_t> output_bytes{0};
+  std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> errors{0};
+  std::atomic<std::uint64_t> blocked{0};  // clients blocked now
+};
+
+class Worker final : public DispatchHost {
+ public:
+  Worker(Server& server, unsigned index);
+  ~Worker() override;
+
+  // The thread's body: turns until stop().
+  void run();
+  // From any thread: closes all clients and ends run().
+  void stop();
+
+  Loop& loop() { return loop_; }  // post() is for any thread
+  Server& server() { return server_; }
+  unsigned index() const { return index_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  Subscriptions& subscriptions() { return subscriptions_; }
+  WorkerClock& clock() { return clock_; }
+  void refresh_clock() { clock_.refresh(); }
+  // Any thread.
+  const WorkerStats& stats() const { return stats_; }
+  const KeyspaceStats& keyspace_stats() const { return shared_dispatcher_.load()->stats(); }
+  std::span<const CommandStats> command_stats() const {
+    return shared_dispatcher_.load()->command_stats();
+  }
+
+  // Changes the journal and with it the dispatcher: when loading is over.
+  void use_journal(Journal& journal);
+
+  // --- clients ---------------------------------------------------------------------------------------
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  Client* find_client(std::uint64_t id);
+  std::size_t client_count() const { return clients_.size(); }
+  // Orders from other workers.
+  void kill(std::uint64_t id);
+  void unblock(std::uint64_t id, UnblockReason reason);
+  // Brings the statuses of clients that did something in this turn up to date.
+  void publish_statuses();
+
+  // Sends a message to the subscribers of all workers; returns how many get it.
+  std::size_t publish(Topic topic, ByteView channel, ByteView text, Lsn lsn);
+
+  // --- what clients tell -------------------------------------------------------------------------------
+  void set_current(Client* client) { current_ = client; }
+  Client* current() { return current_; }
+  // The client did something: its output leaves at the end of the turn.
+  void touch(Client& client) {
+    if (client.touched_) return;
+    client.touched_ = true;
+    touched_.push_back(&client);
+  }
+  void resume_later(Client& client);
+  void closing(Client& client) { closing_.push_back(&client); }
+  void waiting(Client& client);
+  void not_waiting(Client& client);
+  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  // CLIENT UNPAUSE, or the pause is over.
+  void end_pause();
+  void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
+  void count_commands(std::size_t count) { KeyspaceStats::bump(stats_.commands, count); }
+  void count_input(std::size_t bytes) {
+    KeyspaceStats::bump(stats_.input_bytes, bytes);
+    KeyspaceStats::bump(stats_.reads);
+  }
+  void count_output(std::size_t bytes) {
+    KeyspaceStats::bump(stats_.output_bytes, bytes);
+    KeyspaceStats::bump(stats_.writes);
+  }
+
+  // --- configuration as of this turn -------------------------------------------------------------------
+  const Config& config() const { return *config_; }
+  // Takes over a new configuration if there is one.
+  void follow_config();
+  const RequestLimits& request_limits() const { return request_limits_; }
+  bool password_required() const { return !config_->requirepass.empty(); }
+  std::int64_t idle_timeout_seconds() const { return config_->timeout; }
+  const OutputBufferLimit& output_limit(ClientClass client_class) const {
+    return config_->client_output_buffer_limits[static_cast<std::size_t>(client_class)];
+  }
+  // Up to where the journal lets replies go.
+  Lsn safe() { return dispatcher_->journal().safe(); }
+
+  // From any thread: whether the journal's progress is waited for; true once.
+  bool take_progress_wish() {
+    return wants_progress_.load(std::memory_order_relaxed) && wants_progress_.exchange(false);
+  }
+  // Error replies by code word, from any thread: calls visit(code, count).
+  void each_error(const std::function<void(const Bytes&, std::uint64_t)>& visit) const;
+  void reset_stats();
+
+  // --- DispatchHost ------------------------------------------------------------------------------------
+  Status admit(Session& session, const CommandTable::Row& row,
+               std::span<const Word> words) override;
+  void notify(const KeyEvent& event, Lsn lsn) override;
+  void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
+  void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
+  void failed(ByteView error) override;
+  void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
+  void monitor(Session& session, std::span<const Word> words) override;
+
+  // MONITOR: `line` goes to this worker's monitors.
+  void add_monitor(Client& client);
+  void remove_monitor(Client& client);
+  void feed_monitors(const SharedBytes& line);
+  bool has_monitors() const { return !monitors_.empty(); }
+
+ private:
+  struct Delivery {
+    std::uint64_t client;
+    OutputBuffer reply;
+    Lsn lsn;
+  };
+
+  void end_of_turn();
+  void run_waiting();
+  void send_outputs();
+  void watch_journal(Lsn safe);
+  void release_gated(Lsn safe);
+  void end_sync_waits();
+  void destroy_closed();
+  void destroy(Client& client);
+  void accept_delivery(Delivery&& delivery);
+  void arm_deadlines();
+  void deadlines_due();
+  void cron();
+  void clients_cron(std::int64_t now_us);
+  void start_expiry();
+  void expire_slice();
+  DispatchSettings dispatch_settings() const;
+  Status refuse_special(Client& client, const CommandTable::Row& row) const;
+
+  Server& server_;
+  const unsigned index_;
+  Loop loop_;
+  WorkerClock clock_;
+  std::shared_ptr<const Config> config_;
+  std::uint64_t config_version_{0};
+  RequestLimits request_limits_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
+  std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
+  Subscriptions subscriptions_;
+  WorkerStats stats_;
+  mutable std::mutex errors_mutex_;
+  std::map<Bytes, std::uint64_t, std::less<>> errors_;
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
+  std::vector<Client*> roster_;  // all clients, for the incremental cron
+  std::size_t roster_next_{0};
+  Client* current_{nullptr};
+  std::vector<Client*> touched_;
+  std::vector<Client*> gated_;
+  std::vector<Client*> closing_;
+  std::vector<std::uint64_t> resuming_;
+  std::vector<std::uint64_t> paused_;
+  std::vector<std::uint64_t> sync_waits_;  // clients in WAITAOF
+  std::vector<Delivery> deliveries_;       // of this worker's own dispatcher
+  std::vector<Client*> monitors_;
+  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client
+  std::atomic<bool> wants_progress_{false};
+  std::int64_t expire_left_us_{0};
+  bool stopping_{false};
+
+  // Last: their callbacks use what is above.
+  Timer cron_timer_;
+  Timer deadline_timer_;
+  std::int64_t cron_hz_{0};
+};
+
+}  // namespace memoir
