@@ -39,7 +39,7 @@ class Report {
     if (value < 0) *--at = '-';
     return *this << std::string_view(at, static_cast<std::size_t>(text + sizeof(text) - at));
   }
-  Report& operator<<(const void* address) {
+  Report& address(const void* address) {
     char text[18] = "0x";
     auto left = reinterpret_cast<std::uintptr_t>(address);
     for (int i = 17; i >= 2; --i, left >>= 4) text[i] = "0123456789abcdef"[left & 15];
@@ -73,14 +73,15 @@ void crashed(int signal, siginfo_t* info, void* context) {
   report << "Memoir " << kMemoirVersion << " crashed by signal: " << std::int64_t{signal}
          << ", si_code: " << std::int64_t{info->si_code} << "\n";
   if (signal == SIGSEGV || signal == SIGBUS) {
-    report << "Accessing address: " << static_cast<const void*>(info->si_addr) << "\n";
+    report << "Accessing address: ";
+    report.address(info->si_addr) << "\n";
   }
   if (info->si_code == SI_USER) {
     report << "Killed by PID: " << std::int64_t{info->si_pid}
            << ", UID: " << std::int64_t{info->si_uid} << "\n";
   }
-  report << "\n------ STACK TRACE ------\nEIP:\n"
-         << static_cast<const void*>(instruction_of(context)) << "\n\nBacktrace:\n";
+  report << "\n------ STACK TRACE ------\nEIP:\n";
+  report.address(instruction_of(context)) << "\n\nBacktrace:\n";
   report.stack();
   report << "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n";
   ::raise(signal);

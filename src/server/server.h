@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -129,9 +130,11 @@ class Server final : public ServerHooks, private JournalListener {
   void add_commands(const Config& config);
   void register_hooks();
   void apply_limits(const Config& config);
-  Status open_tcp(const Config& config);
-  Status open_unix(const Config& config);
-  void start_listeners();
+  Result<std::vector<Socket>> open_tcp(const Config& config);
+  void listen_on(std::vector<Socket> sockets);
+  Status listen_elsewhere(const Config& config);
+  void close_listeners();
+  std::vector<Bytes> listener_lines() const;
   void accept(Socket socket);
   void refuse(const Socket& socket, ByteView error);
   void watch_signals();
@@ -182,14 +185,10 @@ class Server final : public ServerHooks, private JournalListener {
   std::vector<std::thread> threads_;
   unsigned next_worker_{0};
 
-  struct Opened {
-    Socket socket;
-    Bytes name;  // "tcp" or "unix"
-    Bytes info;  // INFO's listener line
-  };
-  std::vector<Opened> opened_;
-  std::vector<Bytes> listener_infos_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::mutex listening_mutex_;
+  std::vector<int> tcp_descriptors_;  // of the listeners, which are worker 0's
+  std::vector<std::unique_ptr<Listener>> tcp_listeners_;
+  std::unique_ptr<Listener> unix_listener_;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 
   std::mutex reload_mutex_;

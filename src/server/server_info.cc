@@ -88,7 +88,7 @@ void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   sources.server.started_us = started_us_;
   sources.server.workers = worker_count();
   sources.server.supervised = options_.supervised;
-  sources.server.listeners = listener_infos_;
+  sources.server.listeners = listener_lines();
   fill_process_figures(sources);
   peak_memory_ = std::max(peak_memory_.load(), sources.memory.used);
   sources.memory.peak = peak_memory_;
