@@ -53,7 +53,7 @@ void Client::reset_state() {
   set_names({});
 }
 
-// ---- input -----------------------------------------------------------------------------------------
+// ---- input --------------------------------------------------------------------------------------
 
 void Client::on_readable() {
   if (blocked_ != Blocked::kNot || close_after_reply_) {
@@ -178,7 +178,7 @@ void Client::resume() {
   if (blocked_ == Blocked::kNot && !close_after_reply_ && !closed_) connection_.set_reading(true);
 }
 
-// ---- blocking --------------------------------------------------------------------------------------
+// ---- blocking -----------------------------------------------------------------------------------
 
 void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
@@ -233,7 +233,7 @@ void Client::unblock() {
   worker_.resume_later(*this);
 }
 
-// ---- output ----------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 void Client::push(const SharedBytes& message, Lsn lsn) {
   if (closed_ || close_after_reply_) return;
@@ -322,7 +322,7 @@ void Client::close() {
   worker_.closing(*this);
 }
 
-// ---- figures ---------------------------------------------------------------------------------------
+// ---- figures ------------------------------------------------------------------------------------
 
 void Client::publish_status() {
   ClientStatus& s = *status_;

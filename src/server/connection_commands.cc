@@ -162,7 +162,8 @@ Status hello(Context& ctx, Args args, ReplyWriter& reply) {
 }
 
 constexpr std::uint32_t kAnytime = kFast | kLoading | kStale | kConnection;
-constexpr std::uint32_t kLogin = kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
+constexpr std::uint32_t kLogin =
+    kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "ping",

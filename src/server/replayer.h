@@ -1,4 +1,4 @@
-// Replayer: applies the records of a journal to a keyspace, each request by the handler that made it.
+// Replayer: applies the records of a journal to a keyspace, each by the handler that made it.
 //
 // There are no clients meanwhile: nobody is told, nothing is journaled. An error names the record.
 #pragma once

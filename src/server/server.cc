@@ -73,7 +73,8 @@ Server::Server(Config config, ServerOptions options)
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
-  const auto workers = static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
+  const auto workers =
+      static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
   keyspace_.limits = encoding_limits(*now);
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
@@ -126,7 +127,7 @@ void Server::each_worker(const std::function<void(Worker&)>& visit) {
   for (const auto& worker : workers_) visit(*worker);
 }
 
-// ---- configuration ---------------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
 void Server::register_hooks() {
   config_.on_change({"appendfsync"}, [this](const Config&, const Config& to) {
@@ -195,7 +196,7 @@ bool Server::is_local(const Session& session) const {
   return client && client->status().is_local;
 }
 
-// ---- running ---------------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
 int Server::run() {
   const auto config = config_.current();
@@ -228,8 +229,10 @@ void Server::watch_signals() {
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   Loop& loop = workers_[0]->loop();
-  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGTERM, [this] { interrupted("SIGTERM"); }));
-  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGINT, [this] { interrupted("SIGINT"); }));
+  for (const auto& [number, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+    signals_.push_back(
+        std::make_unique<SignalWatch>(loop, number, [this, name = name] { interrupted(name); }));
+  }
 }
 
 void Server::interrupted(const char* name) {
@@ -290,7 +293,7 @@ void Server::on_progress(Lsn, Lsn) {
   }
 }
 
-// ---- pauses ----------------------------------------------------------------------------------------
+// ---- pauses -------------------------------------------------------------------------------------
 
 bool Server::pauses(const Client& client, std::span<const Word> words) const {
   const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
@@ -333,7 +336,7 @@ bool Server::pause_over(std::int64_t now_ms) {
   return true;
 }
 
-// ---- monitors --------------------------------------------------------------------------------------
+// ---- monitors -----------------------------------------------------------------------------------
 
 void Server::change_monitors(unsigned worker, int by) {
   monitors_by_worker_[worker] += by;

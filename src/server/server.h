@@ -58,7 +58,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Serves until shutdown. Returns the process's exit status.
   int run();
 
-  // --- parts, all thread-safe or constant while workers run ----------------------------------------
+  // --- parts, all thread-safe or constant while workers run --------------------------------------
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return *journal_.load(std::memory_order_acquire); }
@@ -70,7 +70,7 @@ class Server final : public ServerHooks, private JournalListener {
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
 
-  // --- CLIENT PAUSE, any thread ---------------------------------------------------------------------
+  // --- CLIENT PAUSE, any thread ------------------------------------------------------------------
   bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
   // Whether the request has to wait.
   bool pauses(const Client& client, std::span<const Word> words) const;
@@ -80,7 +80,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Ends the pause if its time is over; true if there is none now.
   bool pause_over(std::int64_t now_ms);
 
-  // --- ending ----------------------------------------------------------------------------------------
+  // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {
     bool force = false;
     std::uint64_t client = 0;  // who asked, for the error
@@ -89,7 +89,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Any thread. On failure the client is unblocked with an error.
   void shut_down(Shutdown how);
 
-  // --- monitors, any thread ---------------------------------------------------------------------------
+  // --- monitors, any thread ----------------------------------------------------------------------
   bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
   void change_monitors(unsigned worker, int by);
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
@@ -105,7 +105,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Worker 0, some times a second.
   void cron();
 
-  // --- ServerHooks -----------------------------------------------------------------------------------
+  // --- ServerHooks -------------------------------------------------------------------------------
   ConfigStore& config() override { return config_; }
   const Bytes& config_file() const override { return options_.config_file; }
   bool loading() const override { return loading_.load(std::memory_order_acquire); }

@@ -24,7 +24,7 @@ void clear(std::atomic<std::uint64_t>& counter) { counter.store(0, std::memory_o
 
 }  // namespace
 
-// ---- now and then ----------------------------------------------------------------------------------
+// ---- now and then -------------------------------------------------------------------------------
 
 void Server::Rate::sample(std::uint64_t now, double seconds) {
   // A reset of the counters makes them smaller.
@@ -77,7 +77,7 @@ Status Server::change_replication_id() {
   return journal().change_replication_id(random_hex(40));
 }
 
-// ---- INFO ------------------------------------------------------------------------------------------
+// ---- INFO ---------------------------------------------------------------------------------------
 
 void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   sources.config = config_.current();

@@ -55,7 +55,7 @@ void Worker::stop() {
   });
 }
 
-// ---- configuration ---------------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
 void Worker::follow_config() {
   const std::uint64_t version = server_.config().version();
@@ -66,7 +66,7 @@ void Worker::follow_config() {
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
-  // As in Redis: whoever was let in without a password stays, and a password taken away lets in all.
+  // As in Redis: whoever was let in without a password stays, and without a password all are in.
   if (had_password && !password_required()) {
     for (auto& [id, client] : clients_) client->set_authenticated(true);
   }
@@ -97,7 +97,7 @@ DispatchSettings Worker::dispatch_settings() const {
   return settings;
 }
 
-// ---- clients ---------------------------------------------------------------------------------------
+// ---- clients ------------------------------------------------------------------------------------
 
 void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
   if (stopping_) return;
@@ -157,7 +157,7 @@ void Worker::destroy(Client& client) {
   clients_.erase(client.identity.id);
 }
 
-// ---- the end of a turn -----------------------------------------------------------------------------
+// ---- the end of a turn --------------------------------------------------------------------------
 
 void Worker::end_of_turn() {
   run_waiting();
@@ -232,7 +232,7 @@ void Worker::end_sync_waits() {
   }
 }
 
-// ---- waiting clients -------------------------------------------------------------------------------
+// ---- waiting clients ----------------------------------------------------------------------------
 
 void Worker::resume_later(Client& client) {
   if (client.resuming_) return;
@@ -308,7 +308,7 @@ void Worker::accept_delivery(Delivery&& delivery) {
   if (client) client->deliver(std::move(delivery.reply), delivery.lsn);
 }
 
-// ---- the dispatcher's host -------------------------------------------------------------------------
+// ---- the dispatcher's host ----------------------------------------------------------------------
 
 Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<const Word>) {
   if (&session != current_) return ok;
@@ -324,7 +324,9 @@ Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<c
 Status Worker::refuse_special(Client& client, const CommandTable::Row& row) const {
   const CommandSpec& spec = *row.spec;
   const CommandSpec& command = row.parent ? *row.parent : spec;
-  if (!client.authenticated() && !spec.has(kNoAuth)) return Error("NOAUTH Authentication required.");
+  if (!client.authenticated() && !spec.has(kNoAuth)) {
+    return Error("NOAUTH Authentication required.");
+  }
   if (spec.has(kProtected) && !server_.allows_protected(command, client.status())) {
     return Error(fmt::format(
         "ERR {} command not allowed. If the enable-{}-command option is set to \"local\", you can "
@@ -440,7 +442,7 @@ void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us
                          static_cast<std::size_t>(config_->slowlog_max_len));
 }
 
-// ---- monitors --------------------------------------------------------------------------------------
+// ---- monitors -----------------------------------------------------------------------------------
 
 void Worker::add_monitor(Client& client) {
   if (std::ranges::find(monitors_, &client) != monitors_.end()) return;
@@ -460,7 +462,7 @@ void Worker::feed_monitors(const SharedBytes& line) {
   for (Client* client : monitors_) client->push(line, 0);
 }
 
-// ---- now and then ----------------------------------------------------------------------------------
+// ---- now and then -------------------------------------------------------------------------------
 
 void Worker::cron() {
   clock_.refresh();

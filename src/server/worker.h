@@ -1,7 +1,7 @@
 // Worker: one thread with its loop, its clients and its dispatcher.
 //
-// A turn: bytes are read and their requests run, tasks of other workers are done; at its end waiting
-// requests go on, the journal is flushed once, and every client with output gets one write, up to
+// A turn: bytes are read and their requests run, tasks of other workers are done; at its end
+// waiting requests go on, the journal is flushed once, and every client with output gets one write, up to
 // what is safe. Clients whose output is held for the journal stay on a list until it reports
 // progress.
 //
@@ -82,7 +82,7 @@ class Worker final : public DispatchHost {
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
-  // --- clients ---------------------------------------------------------------------------------------
+  // --- clients -----------------------------------------------------------------------------------
   void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
@@ -95,7 +95,7 @@ class Worker final : public DispatchHost {
   // Sends a message to the subscribers of all workers; returns how many get it.
   std::size_t publish(Topic topic, ByteView channel, ByteView text, Lsn lsn);
 
-  // --- what clients tell -------------------------------------------------------------------------------
+  // --- what clients tell -------------------------------------------------------------------------
   void set_current(Client* client) { current_ = client; }
   Client* current() { return current_; }
   // The client did something: its output leaves at the end of the turn.
@@ -122,7 +122,7 @@ class Worker final : public DispatchHost {
     KeyspaceStats::bump(stats_.writes);
   }
 
-  // --- configuration as of this turn -------------------------------------------------------------------
+  // --- configuration as of this turn -------------------------------------------------------------
   const Config& config() const { return *config_; }
   // Takes over a new configuration if there is one.
   void follow_config();
@@ -143,7 +143,7 @@ class Worker final : public DispatchHost {
   void each_error(const std::function<void(const Bytes&, std::uint64_t)>& visit) const;
   void reset_stats();
 
-  // --- DispatchHost ------------------------------------------------------------------------------------
+  // --- DispatchHost ------------------------------------------------------------------------------
   Status admit(Session& session, const CommandTable::Row& row,
                std::span<const Word> words) override;
   void notify(const KeyEvent& event, Lsn lsn) override;
