@@ -24,7 +24,8 @@ endif()
 include_directories(${CMAKE_SOURCE_DIR})
 
 # memoir_library(name SOURCES a.cc ... [DEPENDS base ...] [LINKS libs ...])
-#   name's sources may include the headers of the folders in DEPENDS (tests/tidy checks it) and nothing else.
+#   name's sources may include the headers of the folders in DEPENDS and of no other (tests/tidy
+#   checks it).
 function(memoir_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LINKS" ${ARGN})
   add_library(memoir_${name} STATIC ${ARG_SOURCES})

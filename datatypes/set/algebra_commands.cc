@@ -1,8 +1,8 @@
 // Intersections, unions and differences of sets.
 //
-// Nothing is built where only a reply is asked for: an intersection walks the smallest set and looks its members
-// up in the others, a union writes the largest set and of the others what no earlier one has. Only
-// with many sets it pays to collect members first.
+// Nothing is built where only a reply is asked for: an intersection walks the smallest set and
+// looks its members up in the others, a union writes the largest set and of the others what no
+// earlier one has. Only with many sets it pays to collect members first.
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -33,6 +33,26 @@ Result<Sets> read_sets(Context& ctx, std::span<const Word> keys) {
   return sets;
 }
 
+// A listpack is searched from its front, so for many lookups its members are put into a table
+// first. Keeps these tables.
+class LookupTables {
+ public:
+  void index(std::span<const Set*> sets, std::size_t lookups, const EncodingLimits& limits) {
+    for (const Set*& set : sets) {
+      if (!set->listpack() || set->size() < kScanned || lookups < kScanned) continue;
+      auto table = std::make_unique<Set>();
+      table->prepare({}, std::numeric_limits<std::size_t>::max(), limits);
+      set->for_each([&](const MemberView& member) { table->add(member, limits); });
+      set = table.get();
+      tables_.push_back(std::move(table));
+    }
+  }
+
+ private:
+  static constexpr std::size_t kScanned = 16;  // members or lookups that need no table
+  std::vector<std::unique_ptr<Set>> tables_;
+};
+
 bool in_any(std::span<const Set* const> sets, const MemberView& member) {
   return std::any_of(sets.begin(), sets.end(),
                      [&](const Set* set) { return set->contains(member); });
@@ -47,12 +67,14 @@ void sort_largest_first(std::span<const Set*> sets) {
 
 // Calls visit(member) for the members that all sets have until it returns false.
 template <class F>
-void intersect(Sets sets, F&& visit) {
+void intersect(Sets sets, const EncodingLimits& limits, F&& visit) {
   if (std::find(sets.begin(), sets.end(), nullptr) != sets.end()) return;
   std::stable_sort(sets.begin(), sets.end(),
                    [](const Set* a, const Set* b) { return a->size() < b->size(); });
   const Set* const smallest = sets.front();
   std::erase(sets, smallest);
+  LookupTables tables;
+  tables.index(sets, smallest->size(), limits);
   smallest->for_each_while([&](const MemberView& member) {
     const bool everywhere = std::all_of(sets.begin(), sets.end(),
                                         [&](const Set* set) { return set->contains(member); });
@@ -67,13 +89,19 @@ void unite(Sets sets, const EncodingLimits& limits, F&& visit) {
   sort_largest_first(sets);
   if (sets.size() > kLookupsMax + 1) {
     Set all;
+    all.prepare({}, std::numeric_limits<std::size_t>::max(), limits);
     for (const Set* set : sets) {
       set->for_each([&](const MemberView& member) { all.add(member, limits); });
     }
     return all.for_each(visit);
   }
+  LookupTables tables;
+  Sets searched = sets;
+  if (sets.size() > 1) {
+    tables.index(std::span(searched).first(sets.size() - 1), sets[1]->size(), limits);
+  }
   for (std::size_t i = 0; i < sets.size(); ++i) {
-    const std::span<const Set* const> earlier(sets.data(), i);
+    const std::span<const Set* const> earlier(searched.data(), i);
     sets[i]->for_each([&](const MemberView& member) {
       if (!in_any(earlier, member)) visit(member);
     });
@@ -90,7 +118,11 @@ void subtract(Sets sets, const EncodingLimits& limits, F&& visit) {
   if (std::find(sets.begin(), sets.end(), first) != sets.end()) return;
   sort_largest_first(sets);
   Set excluded;
-  if (sets.size() > kLookupsMax) {
+  LookupTables tables;
+  if (sets.size() <= kLookupsMax) {
+    tables.index(sets, first->size(), limits);
+  } else {
+    excluded.prepare({}, std::numeric_limits<std::size_t>::max(), limits);
     for (const Set* set : sets) {
       set->for_each([&](const MemberView& member) {
         if (first->contains(member)) excluded.add(member, limits);
@@ -101,6 +133,12 @@ void subtract(Sets sets, const EncodingLimits& limits, F&& visit) {
   first->for_each([&](const MemberView& member) {
     if (!in_any(sets, member)) visit(member);
   });
+}
+
+// A result of at least `size` members that no compact form may hold starts as a table.
+void prepare_for(Set& result, std::size_t size, const EncodingLimits& limits) {
+  if (size <= std::max(limits.set_intset_entries, limits.set_listpack_entries)) return;
+  result.prepare({}, std::numeric_limits<std::size_t>::max(), limits);
 }
 
 // Replaces the key by the result; an empty one removes it. Replies the size.
@@ -120,7 +158,7 @@ Status sinter(Context& ctx, Args args, ReplyWriter& reply) {
   if (!sets) return sets.error();
   const ReplyWriter::Mark start = reply.begin();
   std::size_t count = 0;
-  intersect(*std::move(sets), [&](const MemberView& member) {
+  intersect(*std::move(sets), ctx.limits(), [&](const MemberView& member) {
     reply.bulk(member.text());
     return ++count != 0;
   });
@@ -152,7 +190,7 @@ Status sintercard(Context& ctx, Args args, ReplyWriter& reply) {
   auto sets = read_sets(ctx, words);
   if (!sets) return sets.error();
   std::int64_t count = 0;
-  intersect(*std::move(sets), [&](const MemberView&) { return ++count != limit; });
+  intersect(*std::move(sets), ctx.limits(), [&](const MemberView&) { return ++count != limit; });
   reply.integer(count);
   return ok;
 }
@@ -163,7 +201,7 @@ Status sinterstore(Context& ctx, Args args, ReplyWriter& reply) {
   auto sets = read_sets(ctx, args.rest());
   if (!sets) return sets.error();
   auto result = std::make_unique<Set>();
-  intersect(*std::move(sets),
+  intersect(*std::move(sets), ctx.limits(),
             [&](const MemberView& member) { return result->add(member, ctx.limits()); });
   store_result(ctx, target, std::move(result), "sinterstore", reply);
   return ok;
@@ -189,8 +227,10 @@ Status sunionstore(Context& ctx, Args args, ReplyWriter& reply) {
   auto sets = read_sets(ctx, args.rest());
   if (!sets) return sets.error();
   auto result = std::make_unique<Set>();
+  drop_missing(*sets);
+  sort_largest_first(*sets);
+  if (!sets->empty()) prepare_for(*result, sets->front()->size(), ctx.limits());
   for (const Set* set : *sets) {
-    if (!set) continue;
     set->for_each([&](const MemberView& member) { result->add(member, ctx.limits()); });
   }
   store_result(ctx, target, std::move(result), "sunionstore", reply);

@@ -72,8 +72,8 @@ Status spop(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   if (!args.more()) return pop_one(ctx, key, reply);
   if (args.left() > 1) return Error(kSyntaxError);
-  const std::int64_t count = args.integer();
-  if (!args.failed() && count < 0) args.fail(kNotPositive);
+  const std::int64_t count = args.integer(kNotPositive);
+  if (count < 0) args.fail(kNotPositive);
   if (args.failed()) return args.status();
 
   const Entry* entry = ctx.db().peek(key);

@@ -1,5 +1,5 @@
-// The rows of this folder, file by file; set_commands() puts them into one list. Each row stands beside its
-// handler.
+// The rows of this folder, file by file; set_commands() puts them into one list. Each row stands
+// beside its handler.
 #pragma once
 
 #include <span>

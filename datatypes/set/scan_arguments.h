@@ -29,8 +29,8 @@ class ScanArguments {
   bool filters_{false};
 };
 
-// Runs `step(cursor)`, which gives the next cursor, until `found` reaches the count asked for, the end comes or
-// ten times as many steps were made; returns the cursor to go on with.
+// Runs `step(cursor)`, which gives the next cursor, until `found` reaches the count asked for, the
+// end comes or ten times as many steps were made; returns the cursor to go on with.
 template <class F>
 std::uint64_t scan_some(const ScanArguments& arguments, const std::size_t& found, F&& step) {
   std::uint64_t cursor = arguments.cursor();

@@ -198,8 +198,8 @@ MemberView Set::random(Random& random) const {
   UNREACHABLE();
 }
 
-// Draws until `count` different ones have come, for a count that is small beside the size. Those drawn are
-// kept in a table by address, open-addressed, at most half full.
+// Draws until `count` different ones have come, for a count that is small beside the size. Those
+// drawn are kept in a table by address, open-addressed, at most half full.
 std::vector<TableItem> Set::draw_distinct(std::size_t count, Random& random) const {
   std::vector<TableItem> drawn;
   drawn.reserve(count);

@@ -1,11 +1,12 @@
 // Set: the value of a key that holds distinct members.
 //
-// A set of integers starts as an intset, any other as a listpack; beyond the limits of EncodingLimits it becomes
-// a table, for good (encodings change exactly when Redis's do). Members of a table have an allocation of their
-// own size each, so a large set costs about 16 bytes a member beyond its text.
+// A set of integers starts as an intset, any other as a listpack; beyond the limits of
+// EncodingLimits it becomes a table, for good (encodings change exactly when Redis's do). Members
+// of a table have an allocation of their own size each, so a large set costs about 16 bytes a
+// member beyond its text.
 //
-// Iteration order is unspecified; views of members are valid until the next change. A Set knows no key,
-// client, clock or journal. Whoever uses it holds the lock of its stripe.
+// Iteration order is unspecified; views of members are valid until the next change. A Set knows no
+// key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,8 @@ class Set final : public Object {
   static std::unique_ptr<Set> from_intset(Intset intset);
   static std::unique_ptr<Set> from_listpack(Listpack listpack);
 
-  // Before `count` members, `first` among them, are added: chooses an empty set's encoding, or gives up a
-  // compact one that so many members would not fit.
+  // Before `count` members, `first` among them, are added: chooses an empty set's encoding, or
+  // gives up a compact one that so many members would not fit.
   void prepare(ByteView first, std::size_t count, const EncodingLimits& limits);
   // Adds a member; false if it is there.
   bool add(ByteView text, const EncodingLimits& limits) { return add(MemberView(text), limits); }
@@ -57,8 +58,8 @@ class Set final : public Object {
   // The same until visit() returns false.
   template <class F>
   void for_each_while(F&& visit) const;
-  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see Table::scan. A
-  // compact set is visited as a whole.
+  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see
+  // Table::scan. A compact set is visited as a whole.
   template <class F>
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
 

@@ -14,8 +14,9 @@
 
 namespace memoir {
 
-// A member as text or as a number, turned into the other, and hashed, when somebody asks. Compact sets hold
-// numbers, tables hold text: so a member that is looked up in many sets is converted once.
+// A member as text or as a number, turned into the other, and hashed, when somebody asks. Compact
+// sets hold numbers, tables hold text: so a member that is looked up in many sets is converted
+// once.
 //
 // Does not own the text.
 class MemberView {
@@ -65,8 +66,8 @@ class MemberView {
   mutable char digits_[kIntegerCharsMax];
 };
 
-// Members in a table: a block of exactly the text, its length in the item's aux bits; a text of 255 bytes or more
-// has its length (u64) in front.
+// Members in a table: a block of exactly the text, its length in the item's aux bits; a text of 255
+// bytes or more has its length (u64) in front.
 struct SetMemberTraits {
   static constexpr std::size_t kLong = 255;
 

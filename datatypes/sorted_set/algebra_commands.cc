@@ -217,7 +217,8 @@ Status store_result(Context& ctx, Args args, ReplyWriter& reply, Operation opera
   return ok;
 }
 
-// ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]
+// ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]
+// [WITHSCORES]
 Status zunion(Context& ctx, Args args, ReplyWriter& reply) {
   return reply_result(ctx, args, reply, Operation::kUnion);
 }
@@ -264,11 +265,11 @@ constexpr KeySpecs kTargetAndSources = {key_range(1, 1, 1, kKeyOW | kKeyUpdate),
 constexpr const char* kUnionCost =
     "O(N)+O(M*log(M)) where N is the total size of the sets given and M the size of the result.";
 constexpr const char* kInterCost =
-    "O(N*K)+O(M*log(M)) at worst, where N is the size of the smallest set, K the number of sets and M "
-    "the size of the result.";
+    "O(N*K)+O(M*log(M)) at worst, where N is the size of the smallest set, K the number of sets "
+    "and M the size of the result.";
 constexpr const char* kDiffCost =
-    "O(N*K)+O(M*log(M)) at worst, where N is the size of the first set, K the number of sets and M the "
-    "size of the result.";
+    "O(N*K)+O(M*log(M)) at worst, where N is the size of the first set, K the number of sets and "
+    "M the size of the result.";
 
 constexpr CommandSpec kCommands[] = {
     {.name = "zunion",

@@ -18,7 +18,8 @@ Status count_range(Context& ctx, ByteView key, const Range& range, ReplyWriter& 
 
 // Removes the ranks that resolve(const SortedSet&) gives; replies how many.
 template <class F>
-Status remove_range(Context& ctx, ByteView key, const char* event, ReplyWriter& reply, F&& resolve) {
+Status remove_range(Context& ctx, ByteView key, const char* event, ReplyWriter& reply,
+                    F&& resolve) {
   auto set = ctx.db().edit<SortedSet>(key);
   if (!set) return set.error();
   RankRange range;

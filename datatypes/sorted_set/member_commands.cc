@@ -40,7 +40,8 @@ struct AddOptions {
   bool counts_changed = false;  // CH
 };
 
-// Takes the options in front of the pairs and checks that they agree with each other and with the pairs.
+// Takes the options in front of the pairs and checks that they agree with each other and with the
+// pairs.
 void read_options(Args& args, AddOptions& options) {
   SortedSet::Rules& rules = options.rules;
   while (args.more()) {

@@ -1,4 +1,5 @@
-// The operands of ZUNION, ZINTER and ZDIFF: sorted sets, and plain sets whose members count as having score 1.
+// The operands of ZUNION, ZINTER and ZDIFF: sorted sets, and plain sets whose members count as
+// having score 1.
 #pragma once
 
 #include <cstddef>

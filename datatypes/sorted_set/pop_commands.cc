@@ -1,5 +1,5 @@
-// ZPOPMIN, ZPOPMAX, ZMPOP and the forms that wait. What a blocking or multi-key form has popped is journaled as
-// ZPOPMIN or ZPOPMAX of one key.
+// ZPOPMIN, ZPOPMAX, ZMPOP and the forms that wait. What a blocking or multi-key form has popped is
+// journaled as ZPOPMIN or ZPOPMAX of one key.
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -69,8 +69,9 @@ Status pop_one_key(Context& ctx, Args args, ReplyWriter& reply, End end) {
   const ByteView key = args.next();
   const bool counted = args.more();
   if (args.left() > 1) return Error(kSyntaxError);
-  const std::int64_t count = counted ? args.integer() : 1;
-  if (!args.failed() && count < 0) args.fail("ERR value is out of range, must be positive");
+  constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
+  const std::int64_t count = counted ? args.integer(kNotPositive) : 1;
+  if (count < 0) args.fail(kNotPositive);
   if (args.failed()) return args.status();
   auto set = ctx.db().edit<SortedSet>(key);
   if (!set) return set.error();
@@ -201,8 +202,8 @@ constexpr unsigned kPopFlags = kKeyRW | kKeyAccess | kKeyDelete;
 constexpr const char* kPopCost =
     "O(M*log(N)) where N is the size of the sorted set and M the number of members popped.";
 constexpr const char* kManyCost =
-    "O(K) + O(M*log(N)) where K is the number of keys given, N the size of the sorted set and M the "
-    "number of members popped.";
+    "O(K) + O(M*log(N)) where K is the number of keys given, N the size of the sorted set and M "
+    "the number of members popped.";
 constexpr const char* kOneCost = "O(log(N)) where N is the size of the sorted set.";
 
 constexpr CommandSpec kCommands[] = {
@@ -250,7 +251,7 @@ constexpr CommandSpec kCommands[] = {
      .run = bzpopmin,
      .group = Group::kSortedSet,
      .syntax = "key [key ...] timeout",
-     .summary = "Pops the member with the lowest score of one of several sorted sets, waiting for one.",
+     .summary = "Pops the member with the lowest score of some sorted set, waiting for one.",
      .since = "5.0.0",
      .complexity = kOneCost},
     {.name = "bzpopmax",
@@ -262,7 +263,7 @@ constexpr CommandSpec kCommands[] = {
      .run = bzpopmax,
      .group = Group::kSortedSet,
      .syntax = "key [key ...] timeout",
-     .summary = "Pops the member with the highest score of one of several sorted sets, waiting for one.",
+     .summary = "Pops the member with the highest score of some sorted set, waiting for one.",
      .since = "5.0.0",
      .complexity = kOneCost},
     {.name = "bzmpop",
@@ -274,7 +275,7 @@ constexpr CommandSpec kCommands[] = {
      .run = bzmpop,
      .group = Group::kSortedSet,
      .syntax = "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
-     .summary = "Pops members from the first of several sorted sets that has some, waiting for one.",
+     .summary = "Pops members from the first sorted set that has some, waiting for one.",
      .since = "7.0.0",
      .complexity = kManyCost},
 };

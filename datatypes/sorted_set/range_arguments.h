@@ -1,4 +1,5 @@
-// The arguments of ZRANGE and of all the commands that came before it: what range, in which direction, which part.
+// The arguments of ZRANGE and of all the commands that came before it: what range, in which
+// direction, which part.
 #pragma once
 
 #include <cstdint>

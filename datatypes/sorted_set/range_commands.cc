@@ -83,12 +83,12 @@ Status zrangestore(Context& ctx, Args args, ReplyWriter& reply) {
     ctx.db().remove(target);
     return ok;
   }
-  if (arguments.is_down()) range.first = (*set)->size() - range.first - range.count;
   auto result = std::make_unique<SortedSet>();
   result->prepare(range.count, 0, ctx.limits());
-  (*set)->for_each(range, [&](ByteView member, double score) {
+  const auto add = [&](ByteView member, double score) {
     result->set(member, score, ctx.limits());
-  });
+  };
+  arguments.is_down() ? (*set)->for_each_down(range, add) : (*set)->for_each(range, add);
   ctx.db().set_object(target, std::move(result), kNoExpiry, "zrangestore");
   return ok;
 }
@@ -96,8 +96,8 @@ Status zrangestore(Context& ctx, Args args, ReplyWriter& reply) {
 constexpr const char* kCost =
     "O(log(N)+M) where N is the size of the sorted set and M the number of members replied.";
 constexpr const char* kLimitedCost =
-    "O(log(N)+M) where N is the size of the sorted set and M the number of members replied; O(log(N)) "
-    "for a constant LIMIT.";
+    "O(log(N)+M) where N is the size of the sorted set and M the number of members replied; "
+    "O(log(N)) for a constant LIMIT.";
 
 constexpr CommandSpec kCommands[] = {
     {.name = "zrange",
@@ -130,7 +130,7 @@ constexpr CommandSpec kCommands[] = {
      .run = zrevrange,
      .group = Group::kSortedSet,
      .syntax = "key start stop [WITHSCORES]",
-     .summary = "Replies the members of a sorted set within a range of ranks, from the highest score down.",
+     .summary = "Replies the members of a sorted set within a range of ranks, last first.",
      .since = "1.2.0",
      .complexity = kCost,
      .deprecated = "6.2.0 `ZRANGE` with the `REV` argument"},
@@ -152,7 +152,7 @@ constexpr CommandSpec kCommands[] = {
      .run = zrevrangebyscore,
      .group = Group::kSortedSet,
      .syntax = "key max min [WITHSCORES] [LIMIT offset count]",
-     .summary = "Replies the members of a sorted set within a range of scores, from the highest down.",
+     .summary = "Replies the members of a sorted set within a range of scores, last first.",
      .since = "2.2.0",
      .complexity = kLimitedCost,
      .deprecated = "6.2.0 `ZRANGE` with the `REV` and `BYSCORE` arguments"},
@@ -174,7 +174,8 @@ constexpr CommandSpec kCommands[] = {
      .run = zrevrangebylex,
      .group = Group::kSortedSet,
      .syntax = "key max min [LIMIT offset count]",
-     .summary = "Replies the members of a sorted set of equal scores within a range of texts, last first.",
+     .summary = "Replies the members of a sorted set of equal scores within a range of texts, "
+                "last first.",
      .since = "2.8.9",
      .complexity = kLimitedCost,
      .deprecated = "6.2.0 `ZRANGE` with the `REV` and `BYLEX` arguments"},

@@ -1,4 +1,5 @@
-// Ranges of a sorted set, as clients give them: by score, by member, and what both come down to, by rank.
+// Ranges of a sorted set, as clients give them: by score, by member, and what both come down to, by
+// rank.
 #pragma once
 
 #include <cstddef>
@@ -32,11 +33,12 @@ struct LexRange {
   LexBound max;
   // Whether no member can be in it.
   bool empty() const {
-    if (min.kind == LexBound::Kind::kAfterAll || max.kind == LexBound::Kind::kBeforeAll) return true;
-    if (min.kind == LexBound::Kind::kBeforeAll || max.kind == LexBound::Kind::kAfterAll) return false;
+    using Kind = LexBound::Kind;
+    if (min.kind == Kind::kAfterAll || max.kind == Kind::kBeforeAll) return true;
+    if (min.kind == Kind::kBeforeAll || max.kind == Kind::kAfterAll) return false;
     const int order = min.text.compare(max.text);
-    return order > 0 || (order == 0 && (min.kind == LexBound::Kind::kExclusive ||
-                                        max.kind == LexBound::Kind::kExclusive));
+    const bool exclusive = min.kind == Kind::kExclusive || max.kind == Kind::kExclusive;
+    return order > 0 || (order == 0 && exclusive);
   }
 };
 

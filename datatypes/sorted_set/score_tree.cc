@@ -31,8 +31,8 @@ unsigned scores_up_to(const double* scores, unsigned count, double score) {
   return static_cast<unsigned>(base - scores) + (count == 1 && *base <= score ? 1 : 0);
 }
 
-// The first of members[from, to), ascending, that does not come before `text`; that comes after it if
-// `inclusive`.
+// The first of members[from, to), ascending, that does not come before `text`; that comes after it
+// if `inclusive`.
 unsigned first_not_before(const ScoredMember* members, unsigned from, unsigned to, ByteView text,
                           bool inclusive) {
   while (from < to) {
@@ -76,7 +76,7 @@ unsigned ScoreTree::child_of(Node* node, double score, ByteView member) {
 }
 
 // Asks for a node's header and scores at once, since a search in them jumps.
-void ScoreTree::prefetch(const Node* node) {
+void ScoreTree::prefetch_node(const Node* node) {
   const char* line = reinterpret_cast<const char*>(node);
   for (unsigned i = 0; i < 8; ++i) memoir::prefetch(line + i * 64);
 }
@@ -128,8 +128,8 @@ void ScoreTree::close_gap(Node* node, Kind kind, unsigned at, unsigned count) {
   node->count = static_cast<std::uint16_t>(node->count - count);
 }
 
-// Splits a full node before an entry is inserted at `at`; returns the right part. At the edges of the tree the
-// full part stays full.
+// Splits a full node before an entry is inserted at `at`; returns the right part. At the edges of
+// the tree the full part stays full.
 ScoreTree::Node* ScoreTree::split(Node*& slot, Kind kind, unsigned at, Edge edge) {
   const unsigned count = slot->count;
   unsigned kept = (count + 1) / 2;
@@ -148,6 +148,15 @@ std::uint64_t ScoreTree::total(Node* node, unsigned height) {
   std::uint64_t members = 0;
   for (unsigned i = 0; i < node->count; ++i) members += node->counts()[i];
   return members;
+}
+
+void ScoreTree::prefetch(double score) const {
+  Node* node = root_;
+  for (unsigned height = height_; height > 0; --height) {
+    const unsigned after = scores_up_to(node->scores(), node->count, score);
+    node = node->children()[after == 0 ? 0 : after - 1];
+    prefetch_node(node);
+  }
 }
 
 // --- insertion ---
@@ -171,12 +180,12 @@ void ScoreTree::insert(ScoredMember member) {
   ++size_;
 }
 
-ScoreTree::Sprout ScoreTree::insert_below(Node*& slot, unsigned height, const Key& key, ByteView text,
-                                          Edge edge) {
+ScoreTree::Sprout ScoreTree::insert_below(Node*& slot, unsigned height, const Key& key,
+                                          ByteView text, Edge edge) {
   if (height == 0) return insert_into_leaf(slot, key, text, edge);
   Node* node = slot;
   const unsigned i = child_of(node, key.score, text);
-  prefetch(node->children()[i]);
+  prefetch_node(node->children()[i]);
   const Sprout sprout =
       insert_below(node->children()[i], height - 1, key, text, edge.below(node, i));
   node->counts()[i] += 1 - sprout.count;
@@ -184,7 +193,8 @@ ScoreTree::Sprout ScoreTree::insert_below(Node*& slot, unsigned height, const Ke
   return sprout.node ? add_child(slot, height, i + 1, sprout, edge) : Sprout{};
 }
 
-ScoreTree::Sprout ScoreTree::insert_into_leaf(Node*& slot, const Key& key, ByteView text, Edge edge) {
+ScoreTree::Sprout ScoreTree::insert_into_leaf(Node*& slot, const Key& key, ByteView text,
+                                              Edge edge) {
   unsigned at = lower_bound(slot, key.score, text);
   Node* right = nullptr;
   if (slot->count == slot->capacity) {
@@ -239,7 +249,7 @@ void ScoreTree::erase_below(Node*& slot, unsigned height, const Key& key, ByteVi
     return;
   }
   const unsigned i = child_of(node, key.score, text);
-  prefetch(node->children()[i]);
+  prefetch_node(node->children()[i]);
   erase_below(node->children()[i], height - 1, key, text);
   --node->counts()[i];
   mend(slot, height, i);
@@ -296,8 +306,8 @@ void ScoreTree::take_all(Node* node, unsigned height, std::vector<ScoredMember>*
   free_node(node);
 }
 
-// After child `at` of an inner node has lost members: corrects its key, removes it if it is empty, merges
-// it with a neighbour if both are small, or gives memory back.
+// After child `at` of an inner node has lost members: corrects its key, removes it if it is empty,
+// merges it with a neighbour if both are small, or gives memory back.
 void ScoreTree::mend(Node*& slot, unsigned height, unsigned at) {
   Node* node = slot;
   Node*& child = node->children()[at];
@@ -375,7 +385,7 @@ bool ScoreTree::update_in_place(ScoredMember member, double score) {
     const unsigned i = child_of(node, old_score, text);
     edge = edge.below(node, i);
     node = node->children()[i];
-    prefetch(node);
+    prefetch_node(node);
   }
   const unsigned at = lower_bound(node, old_score, text);
   ASSERT(at < node->count && node->members()[at] == member);
@@ -397,7 +407,7 @@ std::size_t ScoreTree::rank(ScoredMember member) const {
   Node* node = root_;
   for (unsigned height = height_; height > 0; --height) {
     const unsigned i = child_of(node, score, text);
-    prefetch(node->children()[i]);
+    prefetch_node(node->children()[i]);
     for (unsigned j = 0; j < i; ++j) before += node->counts()[j];
     node = node->children()[i];
   }
@@ -422,7 +432,7 @@ std::size_t ScoreTree::count_by_score(double score, bool inclusive) const {
   for (unsigned height = height_; height > 0; --height) {
     const unsigned i = search(node->scores(), node->count, score);
     if (i == 0) return before;  // nothing below this node either
-    prefetch(node->children()[i - 1]);
+    prefetch_node(node->children()[i - 1]);
     for (unsigned j = 0; j + 1 < i; ++j) before += node->counts()[j];
     node = node->children()[i - 1];
   }
@@ -460,7 +470,8 @@ bool ScoreTree::verify() const {
 }
 
 bool ScoreTree::verify_below(Node* node, unsigned height, std::uint64_t& members) const {
-  if (node->count == 0 || node->count > node->capacity || node->capacity > kCapacityMax) return false;
+  if (node->count == 0 || node->count > node->capacity) return false;
+  if (node->capacity > kCapacityMax) return false;
   if (height == 0) {
     members += node->count;
     return true;

@@ -1,16 +1,17 @@
-// ScoreTree: the members of a large sorted set in the order of (score, member): a B+ tree that counts.
+// ScoreTree: the members of a large sorted set in the order of (score, member): a B+ tree that
+// counts.
 //
-// Leaves hold scores and handles in two arrays, so a search by score reads no member, and one by score and
-// member reads those of equal score only. Inner nodes hold for each child its smallest key (exactly),
-// its address and how many members lie below it; ranks come from these counts. There are no links
-// between nodes: ranges are walked from the top.
+// Leaves hold scores and handles in two arrays, so a search by score reads no member, and one by
+// score and member reads those of equal score only. Inner nodes hold for each child its smallest
+// key (exactly), its address and how many members lie below it; ranks come from these counts. There
+// are no links between nodes: ranges are walked from the top.
 //
-// Memory: about 17 bytes a member whatever the order of insertion, since a node's block grows through the
-// allocator's size classes before it splits. A node that is split at the very end (or front) of the tree
-// leaves a full one behind, so members that come in order fill their leaves.
+// Memory: about 18 bytes a member whatever the order of insertion, since a node's block grows
+// through the allocator's size classes before it splits. A node that is split at the very end (or
+// front) of the tree leaves a full one behind, so members that come in order fill their leaves.
 //
-// Nodes may be nearly empty between full neighbours, never empty; neighbours that fit into three quarters of a
-// node are merged when one of them loses members.
+// Nodes may be nearly empty between full neighbours, never empty; neighbours that fit into three
+// quarters of a node are merged when one of them loses members.
 //
 // The tree owns its nodes, not the members. Ranks count from 0. Not thread-safe.
 #pragma once
@@ -37,12 +38,14 @@ class ScoreTree {
 
   // Adds a member that is not there.
   void insert(ScoredMember member);
+  // Brings the leaf where a member of this score belongs into the cache.
+  void prefetch(double score) const;
   // Takes out a member that is there.
   void erase(ScoredMember member);
   // Gives a member of the tree another score, in its block as well.
   void update(ScoredMember member, double score);
-  // Takes out `count` members from rank `first` on and appends them to `erased`. The range must exist.
-  // O(log n + count).
+  // Takes out `count` members from rank `first` on and appends them to `erased`. The range must
+  // exist. O(log n + count).
   void erase_range(std::size_t first, std::size_t count, std::vector<ScoredMember>& erased);
   // Forgets all members.
   void clear();
@@ -55,13 +58,13 @@ class ScoreTree {
   // How many members have a score below `score`, or not above it.
   std::size_t count_below(double score) const { return count_by_score(score, false); }
   std::size_t count_up_to(double score) const { return count_by_score(score, true); }
-  // How many members come before `member` in byte order, or not after it. Makes sense when all scores are
-  // equal.
+  // How many members come before `member` in byte order, or not after it. Makes sense when all
+  // scores are equal.
   std::size_t count_before(ByteView member) const { return count_by_member(member, false); }
   std::size_t count_not_after(ByteView member) const { return count_by_member(member, true); }
 
-  // Calls visit(ScoredMember, double score) for `count` members from rank `first` on, upwards or downwards.
-  // The range must exist.
+  // Calls visit(ScoredMember, double score) for `count` members from rank `first` on, upwards or
+  // downwards. The range must exist.
   template <class F>
   void for_each(std::size_t first, std::size_t count, F&& visit) const {
     if (count != 0) walk_up(root_, height_, first, count, visit);
@@ -79,8 +82,8 @@ class ScoreTree {
     double score;
     ScoredMember member;
   };
-  // Leaf and inner nodes: a header, then `capacity` scores, `capacity` members and, in an inner node,
-  // `capacity` children and counts.
+  // Leaf and inner nodes: a header, then `capacity` scores, `capacity` members and, in an inner
+  // node, `capacity` children and counts.
   struct Node {
     std::uint16_t count;
     std::uint16_t capacity;
@@ -101,7 +104,8 @@ class ScoreTree {
     Node* node{nullptr};
     std::uint64_t count{0};
   };
-  // Where an insertion or removal stands: whether all nodes above are the first or last of their level.
+  // Where an insertion or removal stands: whether all nodes above are the first or last of their
+  // level.
   struct Edge {
     bool first{true};
     bool last{true};
@@ -113,22 +117,24 @@ class ScoreTree {
 
   static constexpr unsigned kCapacityMax = 127;
   static constexpr unsigned kLeafEntryBytes = sizeof(double) + sizeof(ScoredMember);
-  static constexpr unsigned kInnerEntryBytes = kLeafEntryBytes + sizeof(Node*) + sizeof(std::uint64_t);
-  static constexpr unsigned kSparse = 32;         // a node with fewer looks for a neighbour to merge with
+  static constexpr unsigned kInnerEntryBytes =
+      kLeafEntryBytes + sizeof(Node*) + sizeof(std::uint64_t);
+  static constexpr unsigned kSparse = 32;  // a node with fewer looks for a neighbour to merge with
   static constexpr unsigned kMergedMax = 96;
   static constexpr unsigned kPrefetchAhead = 8;
 
   static bool precedes(const Key& a, double score, ByteView member);
   static unsigned lower_bound(Node* node, double score, ByteView member);
   static unsigned child_of(Node* node, double score, ByteView member);
-  static void prefetch(const Node* node);
+  static void prefetch_node(const Node* node);
 
   Node* make_node(Kind kind, unsigned entries);
   void free_node(Node* node);
   void resize(Node*& slot, Kind kind, unsigned entries);
   static void open_gap(Node* node, Kind kind, unsigned at);
   static void close_gap(Node* node, Kind kind, unsigned at, unsigned count);
-  static void copy_entries(Node* from, unsigned at, unsigned count, Node* to, unsigned to_at, Kind kind);
+  static void copy_entries(Node* from, unsigned at, unsigned count, Node* to, unsigned to_at,
+                           Kind kind);
   Node* split(Node*& slot, Kind kind, unsigned at, Edge edge);
   static std::uint64_t total(Node* node, unsigned height);
 
@@ -151,7 +157,8 @@ class ScoreTree {
   template <class F>
   static void walk_up(Node* node, unsigned height, std::size_t first, std::size_t count, F&& visit);
   template <class F>
-  static void walk_down(Node* node, unsigned height, std::size_t last, std::size_t count, F&& visit);
+  static void walk_down(Node* node, unsigned height, std::size_t last, std::size_t count,
+                        F&& visit);
 
   Node* root_{nullptr};
   unsigned height_{0};  // of the root; leaves have 0
@@ -160,7 +167,8 @@ class ScoreTree {
 };
 
 template <class F>
-void ScoreTree::walk_up(Node* node, unsigned height, std::size_t first, std::size_t count, F&& visit) {
+void ScoreTree::walk_up(Node* node, unsigned height, std::size_t first, std::size_t count,
+                        F&& visit) {
   if (height == 0) {
     const ScoredMember* members = node->members();
     const std::size_t end = first + count;
@@ -183,7 +191,8 @@ void ScoreTree::walk_up(Node* node, unsigned height, std::size_t first, std::siz
 
 // From the rank `last` downwards.
 template <class F>
-void ScoreTree::walk_down(Node* node, unsigned height, std::size_t last, std::size_t count, F&& visit) {
+void ScoreTree::walk_down(Node* node, unsigned height, std::size_t last, std::size_t count,
+                          F&& visit) {
   if (height == 0) {
     const ScoredMember* members = node->members();
     for (std::size_t i = 0; i < count && i < kPrefetchAhead; ++i) members[last - i].prefetch();

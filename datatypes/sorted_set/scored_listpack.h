@@ -1,7 +1,9 @@
-// ScoredListpack: a small sorted set, as Redis lays it out: member, score, member, score ..., in the order of
-// (score, member). Scores that are whole numbers are stored as integers, others as text.
+// ScoredListpack: a small sorted set, as Redis lays it out: member, score, member, score ..., in
+// the order of (score, member). Scores that are whole numbers are stored as integers, others as
+// text.
 //
-// Everything is a linear scan; it is used for a hundred members or so. Views are valid until the next change.
+// Everything is a linear scan; it is used for a hundred members or so. Views are valid until the
+// next change.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +48,8 @@ class ScoredListpack {
   // How many members come before `member`; not after it if `inclusive`.
   std::size_t count_by_member(ByteView member, bool inclusive) const;
 
-  // Calls visit(ByteView member, double score) for `count` pairs from rank `first` on, upwards or downwards. The
-  // views last for the call.
+  // Calls visit(ByteView member, double score) for `count` pairs from rank `first` on, upwards or
+  // downwards. The views last for the call.
   template <class F>
   void for_each(std::size_t first, std::size_t count, F&& visit) const {
     if (count == 0) return;

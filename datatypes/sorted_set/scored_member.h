@@ -5,8 +5,9 @@
 //   block := score:f64 text                    text of up to 254 bytes
 //          | score:f64 length:u64 text         longer
 //
-// The handle is the block's address (48 bits) and, in its upper 8 bits, the length (255: in the block),
-// so that a member of 24 bytes takes a block of 32. The SortedSet owns the blocks, handles do not.
+// The handle is the block's address (48 bits) and, in its upper 8 bits, the length (255: in the
+// block), so that a member of 24 bytes takes a block of 32. The SortedSet owns the blocks, handles
+// do not.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// How members leave with or without their scores: in RESP2 as one flat array, in RESP3 as an array of pairs.
+// How members leave with or without their scores: in RESP2 as one flat array, in RESP3 as an array
+// of pairs.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include "datatypes/sorted_set/sorted_set.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -53,10 +54,23 @@ bool SortedSet::Index::remove(ByteView member) {
   return true;
 }
 
-void SortedSet::Index::forget(ScoredMember member) {
-  const std::uint64_t hash = hash_in_memory(member.member());
-  table.erase(table.find(member.member(), hash), hash);
-  member.destroy();
+// In steps, so that buckets come into the cache side by side.
+void SortedSet::Index::forget(std::span<const ScoredMember> members) {
+  constexpr std::size_t kStep = 16;
+  std::array<std::uint64_t, kStep> hashes;
+  while (!members.empty()) {
+    const auto step = members.first(std::min(kStep, members.size()));
+    members = members.subspan(step.size());
+    for (const ScoredMember next : members.first(std::min(kStep, members.size()))) next.prefetch();
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      hashes[i] = hash_in_memory(step[i].member());
+      table.prefetch_bucket(hashes[i]);
+    }
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      table.erase(table.find(step[i].member(), hashes[i]), hashes[i]);
+      ScoredMember(step[i]).destroy();
+    }
+  }
 }
 
 // --- forms ---
@@ -155,6 +169,8 @@ SortedSet::Added SortedSet::add_to_pairs(ByteView member, double score, const Ru
 
 SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Rules& rules) {
   const std::uint64_t hash = hash_in_memory(member);
+  index_->table.prefetch_bucket(hash);
+  if (!rules.increment) index_->tree.prefetch(score);  // while the bucket is on its way
   if (const ScoredMember found = index_->find(member, hash)) {
     const Outcome outcome = judge(rules, found.score(), score);
     if (outcome == Outcome::kUpdated) index_->tree.update(found, score);
@@ -233,8 +249,8 @@ RankRange SortedSet::ranks(const LexRange& range) const {
   return {first, end > first ? end - first : 0};
 }
 
-// Draws until `count` different ranks have come, for a count that is small beside the size. Those drawn are
-// kept in an open-addressed table, at most half full.
+// Draws until `count` different ranks have come, for a count that is small beside the size. Those
+// drawn are kept in an open-addressed table, at most half full.
 std::vector<std::size_t> SortedSet::draw_ranks(std::size_t count, std::size_t size,
                                                Random& random) {
   std::vector<std::size_t> drawn;

@@ -1,19 +1,20 @@
-// SortedSet: the value of a key that holds members in the order of their scores, and of their bytes where
-// scores are equal.
+// SortedSet: the value of a key that holds members in the order of their scores, and of their bytes
+// where scores are equal.
 //
-// It starts as a listpack and turns into a table (by member) with a counting B+ tree (by score), for good, when
-// it outgrows the limits of EncodingLimits; that form is called "skiplist", as Redis calls its own. There
-// every member has one block that both indexes point to: a large set costs about 43 bytes a member
-// beyond its text.
+// It starts as a listpack and turns into a table (by member) with a counting B+ tree (by score),
+// for good, when it outgrows the limits of EncodingLimits; that form is called "skiplist", as Redis
+// calls its own. There every member has one block that both indexes point to: a large set costs
+// about 43 bytes a member beyond its text.
 //
-// Scores are never NaN. Ranks count from 0. Views of members are valid until the next change. A SortedSet knows
-// no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
+// Scores are never NaN. Ranks count from 0. Views of members are valid until the next change. A
+// SortedSet knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "datatypes/encoding/listpack.h"
@@ -58,8 +59,8 @@ class SortedSet final : public Object {
   // Takes what a snapshot or DUMP holds: sound, member-score pairs in order.
   static std::unique_ptr<SortedSet> from_listpack(Listpack pairs);
 
-  // Before `count` members are added, the first of `first_bytes`: chooses an empty set's form, or gives up
-  // the listpack if so many would not fit.
+  // Before `count` members are added, the first of `first_bytes`: chooses an empty set's form, or
+  // gives up the listpack if so many would not fit.
   void prepare(std::size_t count, std::size_t first_bytes, const EncodingLimits& limits);
   // Adds a member or changes its score.
   Added add(ByteView member, double score, const Rules& rules, const EncodingLimits& limits);
@@ -89,8 +90,8 @@ class SortedSet final : public Object {
   RankRange ranks(const ScoreRange& range) const;
   RankRange ranks(const LexRange& range) const;
 
-  // Calls visit(ByteView member, double score) for `count` members from rank `first` on, which must exist;
-  // downwards, ranks count from the end. Views last for the call.
+  // Calls visit(ByteView member, double score) for `count` members from rank `first` on, which must
+  // exist; downwards, ranks count from the end. Views last for the call.
   template <class F>
   void for_each(RankRange range, F&& visit) const;
   template <class F>
@@ -99,11 +100,12 @@ class SortedSet final : public Object {
   void for_each(F&& visit) const {
     for_each({0, size()}, visit);
   }
-  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see Table::scan. A
-  // listpack is visited as a whole.
+  // Visits some members from `cursor` on and returns the next cursor, 0 at the end; see
+  // Table::scan. A listpack is visited as a whole.
   template <class F>
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
-  // Calls visit(ByteView member, double score) for `count` distinct random members; count <= size().
+  // Calls visit(ByteView member, double score) for `count` distinct random members; count <=
+  // size().
   template <class F>
   void sample(std::size_t count, Random& random, F&& visit) const;
 
@@ -133,7 +135,7 @@ class SortedSet final : public Object {
     void insert(ByteView member, std::uint64_t hash, double score);
     bool remove(ByteView member);
     // Takes out and frees members that the tree no longer has.
-    void forget(ScoredMember member);
+    void forget(std::span<const ScoredMember> members);
   };
 
   void become_index();
@@ -204,10 +206,8 @@ void SortedSet::erase_range(RankRange range, F&& visit) {
   }
   std::vector<ScoredMember> erased;
   index_->tree.erase_range(range.first, range.count, erased);
-  for (const ScoredMember member : erased) {
-    visit(member.member(), member.score());
-    index_->forget(member);
-  }
+  for (const ScoredMember member : erased) visit(member.member(), member.score());
+  index_->forget(erased);
 }
 
 template <class F>

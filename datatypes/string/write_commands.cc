@@ -216,7 +216,7 @@ constexpr CommandSpec kRows[] = {
      .group = Group::kString,
      .syntax = "key value",
      .summary = "Stores a string under a key and replies the one it replaces.",
-     .deprecated = "6.2.0 `SET` with the `GET` argument"},
+     .deprecated = "6.2.0 `SET` with the `!GET` argument"},
     {.name = "mset",
      .arity = {.min = 3, .step = 2},
      .keys = {key_range(1, -1, 2, kKeyOW | kKeyUpdate)},

@@ -151,7 +151,8 @@ struct Dispatcher::TransactionLog {
   }
   void select(unsigned to) {
     if (to == db) return;
-    const ByteView words[] = {"SELECT", Decimal(to)};
+    const Decimal number(to);
+    const ByteView words[] = {"SELECT", number};
     append_request(resp, words);
     db = to;
     ++count;

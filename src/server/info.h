@@ -1,7 +1,8 @@
 // INFO: the server's figures as text, with Redis's sections and field names.
 //
-// The server fills InfoSources with what it knows; info_text() only writes it down, so it needs no server to be
-// tested. Figures that Redis has and Memoir cannot have (forks, defragmentation) are written as constants.
+// The server fills InfoSources with what it knows; info_text() only writes it down, so it needs no
+// server to be tested. Figures that Redis has and Memoir cannot have (forks, defragmentation) are
+// written as constants.
 #pragma once
 
 #include <cstdint>

@@ -362,7 +362,7 @@ Result<StringEdit> Database::edit_string(ByteView key, IfMissing mode) {
   }
   if (mode == IfMissing::kNone) return StringEdit();
   before_creation(key, hash);
-  entry = Entry::make_inline(key, {}, Storage::kInline);
+  entry = Entry::make_inline(key, "", Storage::kInline);
   insert(entry, hash);
   return StringEdit(*this, key, hash, entry, true);
 }

@@ -2,15 +2,18 @@
 //
 // Made for little memory, no pauses and a stable scan order:
 //
-// - An item is a pointer of 48 bits with 8 spare bits for its owner ("aux", a length for instance). A bucket
-//   is one cache line: a version and seven items, each with 8 bits of its hash as a tag; the seventh place of
-//   a full bucket becomes a pointer to an overflow bucket (the idea of Valkey 8.1's hashtable).
-// - Buckets lie in segments of at most kBucketsMax; a directory maps the first bits of a hash to segments
-//   (extendible hashing: Fagin 1979; Dash, VLDB 2020). A full segment splits alone, some 400 to 800 items: there
-//   is no rehash of the whole and no doubling of memory. The size of a segment depends on the quarter of the
-//   hash space it lies in, so that quarters of the table split at different times and memory grows evenly.
-// - Within a segment buckets follow the hash as well, so a walk through the table is a walk through hash
-//   space. A scan cursor is a place in hash space: it stays exact while the table grows and shrinks.
+// - An item is a pointer of 48 bits with 8 spare bits for its owner ("aux", a length for
+//   instance). A bucket is one cache line: a version and seven items, each with 8 bits of its hash
+//   as a tag; the seventh place of a full bucket becomes a pointer to an overflow bucket (the idea
+//   of Valkey 8.1's hashtable).
+// - Buckets lie in segments of at most kBucketsMax; a directory maps the first bits of a hash to
+//   segments (extendible hashing: Fagin 1979; Dash, VLDB 2020). A full segment splits alone, some
+//   400 to 800 items: there is no rehash of the whole and no doubling of memory. The size of a
+//   segment depends on the quarter of the hash space it lies in, so that quarters of the table
+//   split at different times and memory grows evenly.
+// - Within a segment buckets follow the hash as well, so a walk through the table is a walk
+//   through hash space. A scan cursor is a place in hash space: it stays exact while the table
+//   grows and shrinks.
 //
 // The table owns buckets, not items. Not thread-safe: whoever uses it holds the lock of its stripe.
 // Pointers to buckets and items' places are valid until the next change of the table.
@@ -38,8 +41,9 @@ struct TableItem {
   explicit operator bool() const { return pointer != nullptr; }
 };
 
-// One cache line. Bit 0 of `meta` tells that items[6] points to an overflow bucket; the upper 56 bits are the
-// version: the journal position of the last change to an item here (kept in the first bucket of a chain).
+// One cache line. Bit 0 of `meta` tells that items[6] points to an overflow bucket; the upper 56
+// bits are the version: the journal position of the last change to an item here (kept in the first
+// bucket of a chain).
 struct alignas(64) Bucket {
   static constexpr unsigned kItems = 7;
   static constexpr std::uint64_t kChained = 1;
@@ -48,7 +52,9 @@ struct alignas(64) Bucket {
   std::uint64_t items[kItems];
 
   bool chained() const { return (meta & kChained) != 0; }
-  Bucket* next() const { return chained() ? reinterpret_cast<Bucket*>(items[kItems - 1]) : nullptr; }
+  Bucket* next() const {
+    return chained() ? reinterpret_cast<Bucket*>(items[kItems - 1]) : nullptr;
+  }
   unsigned places() const { return chained() ? kItems - 1 : kItems; }
   std::uint64_t version() const { return meta >> 8; }
   void set_version(std::uint64_t version) { meta = (version << 8) | (meta & 0xff); }
@@ -121,7 +127,8 @@ class Table {
     return item;
   }
 
-  // The first bucket of a hash, which has the version; nullptr while the table has never had an item.
+  // The first bucket of a hash, which has the version; nullptr while the table has never had an
+  // item.
   Bucket* home(std::uint64_t hash) const { return directory_ ? bucket_of(hash) : nullptr; }
 
   // Calls visit(TableItem) for every item. The table must not change meanwhile.
@@ -132,9 +139,9 @@ class Table {
     });
   }
 
-  // Visits the items of at least one bucket from `cursor` on and returns the next cursor, 0 at the end. An
-  // item that stays in the table from the first call (cursor 0) to the last is visited at least once,
-  // whatever else comes and goes. Cursors are less than 2^kCursorBits.
+  // Visits the items of at least one bucket from `cursor` on and returns the next cursor, 0 at the
+  // end. An item that stays in the table from the first call (cursor 0) to the last is visited at
+  // least once, whatever else comes and goes. Cursors are less than 2^kCursorBits.
   static constexpr unsigned kCursorBits = 48;
   template <class F>
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const {
@@ -145,8 +152,8 @@ class Table {
     return next_cursor(entry, start);
   }
 
-  // A random item, every one equally likely (but for those in chains of more than three buckets). The
-  // table must not be empty.
+  // A random item, every one equally likely (but for those in chains of more than three buckets).
+  // The table must not be empty.
   TableItem random(Random& random) const {
     ASSERT(size_ > 0);
     while (true) {
@@ -154,12 +161,14 @@ class Table {
       const std::uint64_t entry = entry_of(hash);
       const std::uint64_t width = buckets_of(entry) << depth_of(entry);
       if (depth_ > 0 && random.below(kBucketsMax << depth_) >= width) continue;
-      if (const TableItem item = nth_item(bucket_of(hash), random.below(kRandomPlaces))) return item;
+      const TableItem item = nth_item(bucket_of(hash), random.below(kRandomPlaces));
+      if (item) return item;
     }
   }
 
-  // Some items at once, cheaply, from neighbouring buckets at a random place; may repeat over calls. For
-  // sampling by eviction and expiry. Visits until visit() returns false or everything was seen.
+  // Some items at once, cheaply, from neighbouring buckets at a random place; may repeat over
+  // calls. For sampling by eviction and expiry. Visits until visit() returns false or everything
+  // was seen.
   template <class F>
   void sample(Random& random, F&& visit) const {
     if (size_ == 0) return;
@@ -173,7 +182,8 @@ class Table {
     }
   }
 
-  // Brings the bucket of a hash (first step) and the items in it that may match (second step) into the cache.
+  // Brings the bucket of a hash (first step) and the items in it that may match (second step) into
+  // the cache.
   void prefetch_bucket(std::uint64_t hash) const {
     if (size_ != 0) memoir::prefetch(bucket_of(hash));
   }
@@ -224,7 +234,8 @@ class Table {
   };
   static_assert(sizeof(Segment) == 64);
 
-  // A directory entry: pointer to the segment | depth in the low 6 bits | bucket count in the upper 16.
+  // A directory entry: pointer to the segment | depth in the low 6 bits | bucket count in the upper
+  // 16.
   static std::uint64_t make_entry(Segment* segment, unsigned depth) {
     return reinterpret_cast<std::uint64_t>(segment) | depth |
            (static_cast<std::uint64_t>(segment->buckets) << 48);
@@ -336,7 +347,8 @@ class Table {
     }
   }
 
-  // Empties a place, filling the hole from the chain's last bucket; an overflow bucket left empty goes.
+  // Empties a place, filling the hole from the chain's last bucket; an overflow bucket left empty
+  // goes.
   static void take_out(const Place& place) {
     Bucket* last = place.home;
     Bucket* before = nullptr;

@@ -1,7 +1,9 @@
-"""A small client of the Redis protocol, RESP2 and RESP3, for the Python test runners and the benchmark.
+"""A small client of the Redis protocol, RESP2 and RESP3, for the Python test runners and the
+benchmark.
 
-Replies keep what was on the wire: a simple string is not a bulk string, and the three nulls differ, so
-that two servers' replies can be compared exactly. A connection blocks; requests may be pipelined.
+Replies keep what was on the wire: a simple string is not a bulk string, and the three nulls
+differ, so that two servers' replies can be compared exactly. A connection blocks; requests may be
+pipelined.
 """
 
 import socket
@@ -70,7 +72,9 @@ def encode(words):
 
 
 class Connection:
-    """One connection. `timeout` seconds without a byte raise socket.timeout; a closed peer ConnectionError."""
+    """One connection. `timeout` seconds without a byte raise socket.timeout; a closed peer
+    ConnectionError.
+    """
 
     def __init__(self, host="127.0.0.1", port=6379, timeout=20.0, path=None):
         if path is not None:

@@ -1,5 +1,6 @@
 // Goal: a SortedSet is the ordered map of its members in both encodings.
-// Method: random operations beside containers of the standard library; ranges with bounds of every kind.
+// Method: random operations beside containers of the standard library; ranges with bounds of every
+// kind.
 #include "datatypes/sorted_set/sorted_set.h"
 
 #include <cmath>
@@ -88,7 +89,9 @@ void check_order(const SortedSet& set, const Model& model, Random& random) {
   set.for_each_down({first, count}, [&](ByteView m, double score) {
     down.emplace_back(score, std::string(m));
   });
-  for (std::size_t i = 0; i < count; ++i) REQUIRE(down[i] == expected[expected.size() - 1 - first - i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    REQUIRE(down[i] == expected[expected.size() - 1 - first - i]);
+  }
   const auto ranked = set.rank(expected[first].second);
   REQUIRE(ranked);
   REQUIRE(ranked->rank == first);
@@ -152,7 +155,8 @@ TEST_CASE("ranges by member have bounds of every kind", "[sorted_set]") {
     for (int i = 0; i < 2000; ++i) {
       const std::string low = some_member(random, 500).substr(0, 1 + random.below(5));
       const std::string high = some_member(random, 500).substr(0, 1 + random.below(5));
-      const LexRange range{.min = {Kind(random.below(4)), low}, .max = {Kind(random.below(4)), high}};
+      const LexRange range{.min = {Kind(random.below(4)), low},
+                           .max = {Kind(random.below(4)), high}};
       std::vector<std::string> expected;
       for (const std::string& m : model) {
         const bool above = range.min.kind == Kind::kBeforeAll ||

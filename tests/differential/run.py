@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Sends random commands to Memoir and to redis-server and compares every reply and the states between.
+"""Sends random commands to Memoir and to redis-server and compares every reply and the states
+between.
 
     run.py [--commands N | --minutes M] [--seed S] [--io-threads N] [--subject PATH] [--oracle PATH]
            [--only WORD,...] [--max-failures N] [--journal]
 
-A run is a series of rounds; each starts with empty servers, its own settings and its own seed, drawn from
-the run's seed, which is printed first. A difference is printed with both replies, the last commands on the
-keys involved and a shrunk script that shows it again. The last line counts rounds: "N passed, N failed".
+A run is a series of rounds; each starts with empty servers, its own settings and its own seed,
+drawn from the run's seed, which is printed first. A difference is printed with both replies, the
+last commands on the keys involved and a shrunk script that shows it again. The last line counts
+rounds: "N passed, N failed".
 """
 
 import argparse
@@ -41,11 +43,14 @@ def settings_of(rng):
         "set-max-intset-entries": (2, 8, 512), "zset-max-listpack-entries": (0, 2, 8, 128),
         "zset-max-listpack-value": (4, 64), "list-max-listpack-size": (-2, 2, 5, -1),
     }
-    return [(name, str(rng.choice(values))) for name, values in choices.items() if rng.random() < 0.6]
+    return [(name, str(rng.choice(values)))
+             for name, values in choices.items() if rng.random() < 0.6]
 
 
 class Round:
-    """Random commands on some connections, until `commands` are compared or a difference is raised."""
+    """Random commands on some connections, until `commands` are compared or a difference is
+    raised.
+    """
 
     def __init__(self, pair, grammar, rng, only):
         self.pair = pair
@@ -54,14 +59,17 @@ class Round:
         self.only = only
 
     def draw(self, number):
-        """One request that may stand in the middle of a pipeline, or is to stand alone: (words, alone)."""
+        """One request that may stand in the middle of a pipeline, or is to stand alone: (words,
+        alone).
+        """
         state = self.pair.states.get(number)
         in_multi = state is not None and state.in_multi
         if in_multi and self.rng.random() < 0.12:
             return [b"EXEC" if self.rng.random() < 0.85 else b"DISCARD"], False
         while True:
             request, row = self.grammar.draw(self.rng)
-            if in_multi and (row.comparison == "pop" or known_differences.changes_queueing(request)):
+            if in_multi and (
+    row.comparison == "pop" or known_differences.changes_queueing(request)):
                 continue
             return request, row.comparison == "pop"
 
@@ -117,7 +125,8 @@ class Round:
 
 def report(pair, difference, seed, shrink_seconds):
     """Prints a difference so that a person can see it, and repeat it."""
-    print("\nDIFFERENCE (seed of the round %d)%s" % (seed, "; " + difference.note if difference.note else ""))
+    print("\nDIFFERENCE (seed of the round %d)%s" %
+     (seed, "; " + difference.note if difference.note else ""))
     print("  command: " + " ".join(shrink.quote(word) for word in difference.words)[:1000])
     print("  oracle:  " + compare.show(difference.oracle))
     print("  subject: " + compare.show(difference.subject))
@@ -132,7 +141,11 @@ def report(pair, difference, seed, shrink_seconds):
         for event in related:
             if event[0] not in ("run", "block"):
                 continue
-            print("    %d> %s" % (event[1], " ".join(shrink.quote(word) for word in event[2])[:200]))
+            print(
+    "    %d> %s" %
+    (event[1], " ".join(
+        shrink.quote(word) for word in event[2])[
+            :200]))
     if not pair.subject.alive():
         print("  the subject ended with status %s; its log:\n%s"
               % (pair.subject.process.returncode, pair.subject.log_tail()))
@@ -182,7 +195,9 @@ def start_servers(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+    description=__doc__,
+     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--commands", type=int, default=20000)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--seed", type=int, default=None)
@@ -193,7 +208,10 @@ def main():
     parser.add_argument("--only", default="", help="commands to generate, comma separated")
     parser.add_argument("--max-failures", type=int, default=8)
     parser.add_argument("--shrink-seconds", type=float, default=8.0)
-    parser.add_argument("--journal", action="store_true", help="the subject runs with appendonly yes")
+    parser.add_argument(
+    "--journal",
+    action="store_true",
+     help="the subject runs with appendonly yes")
     options = parser.parse_args()
 
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
@@ -211,7 +229,8 @@ def main():
         seen = set()
         begin = time.monotonic()
         while True:
-            round_seed = rounds.randrange(1 << 32) if options.round_seed is None else options.round_seed
+            round_seed = rounds.randrange(
+    1 << 32) if options.round_seed is None else options.round_seed
             player = Round(pair, grammar, random.Random(round_seed), options.only)
             try:
                 player.play(ROUND_COMMANDS)

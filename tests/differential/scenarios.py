@@ -1,4 +1,6 @@
-"""Scenes that need several connections or the clock: blocking commands, short lifetimes, pub/sub."""
+"""Scenes that need several connections or the clock: blocking commands, short lifetimes,
+pub/sub.
+"""
 
 import time
 
@@ -11,7 +13,9 @@ BLOCKERS = (10, 11, 12, 13)
 
 
 def blocking(pair, rng, grammar):
-    """Some connections block on shared keys, others write to these; each gets what it waited for, in order."""
+    """Some connections block on shared keys, others write to these; each gets what it waited for,
+    in order.
+    """
     lists = rng.random() < 0.55
     pool = words.KEYS["lkey" if lists else "zkey"][:2]
     pair.learn_ids([number for number in BLOCKERS if number not in getattr(pair, "ids", {})
@@ -47,13 +51,28 @@ def blocking(pair, rng, grammar):
             writes.append(rng.choice((
                 [b"RPUSH", key] + [b"e%d" % rng.randint(0, 9) for _ in range(rng.randint(1, 4))],
                 [b"LPUSH", key] + [b"e%d" % rng.randint(0, 9) for _ in range(rng.randint(1, 4))],
-                [b"SET", key, b"text"], [b"DEL", key], [b"RENAME", b"l3", key], [b"RPUSH", b"l3", b"r"],
-                [b"SADD", key, b"m"], [b"COPY", b"l3", key, b"REPLACE"], [b"LMOVE", b"l3", key, b"LEFT", b"LEFT"])))
+                [b"SET", key, b"text"], [b"DEL", key], [b"RENAME", b"l3", key],
+                [b"RPUSH", b"l3", b"r"],
+                [b"SADD", key, b"m"], [b"COPY", b"l3", key, b"REPLACE"],
+                [b"LMOVE", b"l3", key, b"LEFT", b"LEFT"])))
         else:
-            writes.append(rng.choice((
-                [b"ZADD", key] + [w for i in range(rng.randint(1, 3)) for w in (b"%d" % i, b"m%d" % rng.randint(0, 9))],
-                [b"SET", key, b"text"], [b"DEL", key], [b"ZADD", b"z4", b"1", b"m"], [b"RENAME", b"z4", key],
-                [b"ZINCRBY", key, b"3", b"x"], [b"ZUNIONSTORE", key, b"1", b"z4"])))
+            writes.append(
+    rng.choice(
+        ( [
+            b"ZADD", key] + [
+                w for i in range(
+                    rng.randint(
+                        1, 3)) for w in (
+                            b"%d" %
+                            i, b"m%d" %
+                            rng.randint(
+                                0, 9))], [
+                                    b"SET", key, b"text"], [
+                                        b"DEL", key], [
+                                            b"ZADD", b"z4", b"1", b"m"], [
+                                                b"RENAME", b"z4", key], [
+                                                    b"ZINCRBY", key, b"3", b"x"], [
+                                                        b"ZUNIONSTORE", key, b"1", b"z4"])))
     if rng.random() < 0.3:
         writes = [[b"MULTI"]] + writes + [[b"EXEC"]]
     if any(timeout == b"0.02" for _, timeout in waiting):
@@ -65,16 +84,32 @@ def blocking(pair, rng, grammar):
 
 
 def short_lifetime(pair, rng):
-    """A key that is gone a moment later, lazily or actively: what reads, writes and counts then say."""
+    """A key that is gone a moment later, lazily or actively: what reads, writes and counts then
+    say.
+    """
     key = rng.choice(words.ALL_KEYS)
     pair.run(0, [[b"RESET"]])
     pair.run(0, [rng.choice(([b"PEXPIRE", key, b"1"], [b"SET", key, b"v", b"PX", b"1"],
                              [b"PSETEX", key, b"1", b"v"], [b"GETEX", key, b"PX", b"2"]))])
     pair.play(("sleep", 8))
-    reads = [[b"EXISTS", key], [b"TYPE", key], [b"GET", key], [b"TTL", key], [b"LPUSHX", key, b"a"],
-             [b"INCR", key], [b"RENAME", key, b"s0"], [b"PERSIST", key], [b"SADD", key, b"a"],
-             [b"COPY", key, b"s1"], [b"OBJECT", b"ENCODING", key], [b"DEL", key], [b"SETNX", key, b"x"],
-             [b"GETSET", key, b"y"], [b"EXPIRE", key, b"5000", b"XX"], [b"MOVE", key, b"1"]]
+    reads = [
+    [
+        b"EXISTS", key], [
+            b"TYPE", key], [
+                b"GET", key], [
+                    b"TTL", key], [
+                        b"LPUSHX", key, b"a"], [
+                            b"INCR", key], [
+                                b"RENAME", key, b"s0"], [
+                                    b"PERSIST", key], [
+                                        b"SADD", key, b"a"], [
+                                            b"COPY", key, b"s1"], [
+                                                b"OBJECT", b"ENCODING", key], [
+                                                    b"DEL", key], [
+                                                        b"SETNX", key, b"x"], [
+                                                            b"GETSET", key, b"y"], [
+                                                                b"EXPIRE", key, b"5000", b"XX"], [
+                                                                    b"MOVE", key, b"1"]]
     batch = rng.sample(reads, rng.randint(1, 4))
     pair.run(0, batch)
     return len(batch) + 3
@@ -92,22 +127,44 @@ def pubsub(pair, rng):
         if protocol == 3:
             a.call("HELLO", "3")
             b.call("HELLO", "3")
-    channels, patterns = (b"ch1", b"ch2", b"news.a", b"news.b"), (b"ch*", b"news.?", b"*", b"nothing")
+    channels, patterns = (b"ch1", b"ch2", b"news.a", b"news.b"), (b"ch*",
+                          b"news.?", b"*", b"nothing")
     for _ in range(rng.randint(10, 30)):
         number = rng.choice(list(connections))
         some = lambda pool: [rng.choice(pool) for _ in range(rng.randint(1, 3))]
-        request = rng.choice((
-            lambda: [b"SUBSCRIBE"] + some(channels), lambda: [b"PSUBSCRIBE"] + some(patterns),
-            lambda: [b"UNSUBSCRIBE"] + some(channels), lambda: [b"PUNSUBSCRIBE"] + some(patterns),
-            lambda: [b"UNSUBSCRIBE"], lambda: [b"PUNSUBSCRIBE"], lambda: [b"SUBSCRIBE"], lambda: [b"GET", b"s0"],
-            lambda: [b"SSUBSCRIBE"] + some(channels), lambda: [b"SUNSUBSCRIBE"] + some(channels),
-            lambda: [b"SUNSUBSCRIBE"], lambda: [b"PING"], lambda: [b"PING", b"a", b"b"]))()
+        request = rng.choice(
+    ( lambda: [b"SUBSCRIBE"] +
+    some(channels),
+    lambda: [b"PSUBSCRIBE"] +
+    some(patterns),
+    lambda: [b"UNSUBSCRIBE"] +
+    some(channels),
+    lambda: [b"PUNSUBSCRIBE"] +
+    some(patterns),
+    lambda: [b"UNSUBSCRIBE"],
+    lambda: [b"PUNSUBSCRIBE"],
+    lambda: [b"SUBSCRIBE"],
+    lambda: [
+        b"GET",
+        b"s0"],
+        lambda: [b"SSUBSCRIBE"] +
+        some(channels),
+        lambda: [b"SUNSUBSCRIBE"] +
+        some(channels),
+        lambda: [b"SUNSUBSCRIBE"],
+        lambda: [b"PING"],
+        lambda: [
+            b"PING",
+            b"a",
+             b"b"]))()
         converse(pair, number, request)
-        publish = [b"SPUBLISH" if rng.random() < 0.2 else b"PUBLISH", rng.choice(channels), b"hello"]
+        publish = [b"SPUBLISH" if rng.random() < 0.2 else b"PUBLISH",
+                                             rng.choice(channels), b"hello"]
         one, other = pair.ask_both(*publish)
         if not compare.same(one, other):
             raise Difference(publish, one, other, "pub/sub")
-        for query in ([b"PUBSUB", b"NUMSUB", b"ch1", b"ch2"], [b"PUBSUB", b"NUMPAT"], [b"PUBSUB", b"CHANNELS"]):
+        for query in ([b"PUBSUB", b"NUMSUB", b"ch1", b"ch2"], [
+                      b"PUBSUB", b"NUMPAT"], [b"PUBSUB", b"CHANNELS"]):
             one, other = pair.ask_both(*query)
             if not compare.same_set(one, other):
                 raise Difference(query, one, other, "pub/sub")
@@ -125,7 +182,8 @@ def converse(pair, number, request, cause=None):
         channels = lambda replies: sorted(compare.show(reply[:2]) for reply in replies)
         if channels(one) == channels(other):
             return
-    if not (len(one) == len(other) and all(map(compare.same, sorted(one, key=repr), sorted(other, key=repr)))):
+    if not (len(one) == len(other) and all(
+        map(compare.same, sorted(one, key=repr), sorted(other, key=repr)))):
         raise Difference(request or cause, one, other, "pub/sub on connection %d" % number)
 
 
@@ -141,7 +199,11 @@ def until_pong(connection, request, expected):
             if isinstance(reply, Error) and b"mark" in reply:
                 break
             replies.append(reply)
-            if isinstance(reply, list) and not isinstance(reply, Push) and reply and b"mark" in reply:
+            if isinstance(
+    reply,
+    list) and not isinstance(
+        reply,
+         Push) and reply and b"mark" in reply:
                 break
         if expected is None or len(replies) >= expected:
             break

@@ -26,7 +26,9 @@ def replay(pair, settings, listen, events):
 
 
 def shrink(pair, events, wanted, seconds):
-    """A short list of events after which a difference of the kind `wanted` shows; None if it does not recur."""
+    """A short list of events after which a difference of the kind `wanted` shows; None if it does
+    not recur.
+    """
     settings, listen = list(pair.settings), pair.listen
     end = time.monotonic() + seconds
 
@@ -37,7 +39,15 @@ def shrink(pair, events, wanted, seconds):
     if not shows(events):
         return None
     involved = keys_of(events[-1]) | {word for word in wanted.words if word in word_lists.KEY_SET}
-    basics = (b"HELLO", b"SELECT", b"MULTI", b"EXEC", b"DISCARD", b"SWAPDB", b"FLUSHALL", b"FLUSHDB")
+    basics = (
+    b"HELLO",
+    b"SELECT",
+    b"MULTI",
+    b"EXEC",
+    b"DISCARD",
+    b"SWAPDB",
+    b"FLUSHALL",
+     b"FLUSHDB")
     if involved:
         near = [event for event in events if event is events[-1] or keys_of(event) & involved
                 or (event[0] == "run" and event[2][0].upper() in basics) or event[0] == "collect"]
@@ -77,7 +87,8 @@ def script(events, settings, listen):
             last = event[1]
             lines.append("# connection %d" % last)
         if event[0] in ("run", "block"):
-            lines.append(" ".join(quote(word) for word in event[2]) + ("   # waits" if event[0] == "block" else ""))
+            lines.append(" ".join(quote(word)
+                         for word in event[2]) + ("   # waits" if event[0] == "block" else ""))
         elif event[0] == "collect":
             lines.append("# the reply to the waiting request is read")
         elif event[0] == "sleep":

@@ -1,7 +1,8 @@
-"""Random words for the places of a command's syntax: keys, numbers, scores, patterns, right ones and wrong.
+"""Random words for the places of a command's syntax: keys, numbers, scores, patterns, right ones
+and wrong.
 
-Every function takes the random generator and returns one word, or a list of words. A pool of few keys
-and members is shared by all commands, so that they meet.
+Every function takes the random generator and returns one word, or a list of words. A pool of few
+keys and members is shared by all commands, so that they meet.
 """
 
 import time
@@ -105,8 +106,21 @@ def floating(rng):
     if roll < 0.75:
         return (b"%.*f" % (rng.randint(1, 6), rng.uniform(-100, 100)))
     if roll < 0.90:
-        return rng.choice((b"0.1", b"0.5", b"3.0e3", b"1e-5", b"-1.5E2", b"5.0", b"1e10", b"0.0001",
-                           b"1e17", b"123456789.123456789", b"1e-10", b"3.14159265358979", b".5", b"5."))
+        return rng.choice(
+    (b"0.1",
+    b"0.5",
+    b"3.0e3",
+    b"1e-5",
+    b"-1.5E2",
+    b"5.0",
+    b"1e10",
+    b"0.0001",
+    b"1e17",
+    b"123456789.123456789",
+    b"1e-10",
+    b"3.14159265358979",
+    b".5",
+     b"5."))
     return rng.choice(GARBAGE + EXTREMES + [b"1e308", b"-1e308", b"infinity", b"0x1p3", b"1e-320"])
 
 
@@ -117,8 +131,21 @@ def score(rng):
     if roll < 0.85:
         return b"%.*g" % (rng.randint(1, 17), rng.uniform(-50, 50))
     if roll < 0.96:
-        return rng.choice((b"inf", b"-inf", b"+inf", b"0", b"-0", b"1e10", b"1e300", b"-1e300", b"0.1",
-                           b"9007199254740993", b"1e17", b"123456789012", b"1e21", b"3.0"))
+        return rng.choice(
+    (b"inf",
+    b"-inf",
+    b"+inf",
+    b"0",
+    b"-0",
+    b"1e10",
+    b"1e300",
+    b"-1e300",
+    b"0.1",
+    b"9007199254740993",
+    b"1e17",
+    b"123456789012",
+    b"1e21",
+     b"3.0"))
     return rng.choice(GARBAGE + EXTREMES)
 
 
@@ -153,11 +180,20 @@ def member(rng):
     if roll < 0.85:
         return b"%d" % rng.randint(-3, 12)
     if roll < 0.90:
-        return b"%d" % rng.choice((127, 128, 32767, 32768, 65536, 2147483648, 9223372036854775807, -129,
-                                   -40000, 8388608, 4095, 4096))
+        return b"%d" % rng.choice((127, 128, 32767, 32768, 65536, 2147483648,
+                                  9223372036854775807, -129, -40000, 8388608, 4095, 4096))
     if roll < 0.94:
         return rng.choice(LONG)
-    return rng.choice((b"", b"\x00\xff\r\n", b"a b", b"01", b"1.0", b"M1", b"e" * 10, b"-", b"+inf"))
+    return rng.choice(
+    (b"",
+    b"\x00\xff\r\n",
+    b"a b",
+    b"01",
+    b"1.0",
+    b"M1",
+    b"e" * 10,
+    b"-",
+     b"+inf"))
 
 
 def wide_member(rng):
@@ -181,17 +217,37 @@ def value(rng):
 
 
 def pattern(rng):
-    return rng.choice((b"*", b"*", b"s*", b"?1", b"m[0-5]*", b"[^m]*", b"", b"m1", b"*1*", b"\\*", b"[", b"[a-",
-                       b"c[0-2]", b"**", b"?", b"h\\1", b"*?*", b"[1-", b"m1?", b"w*[05]", b"[z-a]0"))
+    return rng.choice(
+    (b"*",
+    b"*",
+    b"s*",
+    b"?1",
+    b"m[0-5]*",
+    b"[^m]*",
+    b"",
+    b"m1",
+    b"*1*",
+    b"\\*",
+    b"[",
+    b"[a-",
+    b"c[0-2]",
+    b"**",
+    b"?",
+    b"h\\1",
+    b"*?*",
+    b"[1-",
+    b"m1?",
+    b"w*[05]",
+     b"[z-a]0"))
 
 
 def cursor(rng):
-    return b"0" if rng.random() < 0.9 else rng.choice((b"abc", b"-1", b"", b"17", b"18446744073709551616",
-                                                       b" 0", b"1.5"))
+    return b"0" if rng.random() < 0.9 else rng.choice(
+    (b"abc", b"-1", b"", b"17", b"18446744073709551616", b" 0", b"1.5"))
 
 
-# Lifetimes are either over at once or far away, and so different from each other that GT and LT decide
-# alike on two servers a few milliseconds apart.
+# Lifetimes are either over at once or far away, and so different from each other that GT and LT
+# decide alike on two servers a few milliseconds apart.
 
 def seconds(rng):
     roll = rng.random()
@@ -199,8 +255,16 @@ def seconds(rng):
         return b"%d" % rng.randint(1000, 10000000)
     if roll < 0.92:
         return rng.choice((b"0", b"-1", b"-1000"))
-    return rng.choice((b"9223372036854775807", b"-9223372036854775808", b"9223372036854775", b"abc", b"",
-                       b"1.5", b"9223372036854776", b"-9223372036854776", b"99999999999999999999"))
+    return rng.choice(
+    (b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775",
+    b"abc",
+    b"",
+    b"1.5",
+    b"9223372036854776",
+    b"-9223372036854776",
+     b"99999999999999999999"))
 
 
 def milliseconds(rng):
@@ -221,13 +285,15 @@ def unix_seconds(rng):
         return b"%d" % rng.choice((4000000000, 4000000001, 4100000000))
     if roll < 0.92:
         return rng.choice((b"1", b"0", b"1000000000"))
-    return seconds(rng) if rng.random() < 0.5 else rng.choice((b"-1", b"abc", b"9223372036854775807"))
+    return seconds(rng) if rng.random() < 0.5 else rng.choice(
+        (b"-1", b"abc", b"9223372036854775807"))
 
 
 def unix_milliseconds(rng):
     roll = rng.random()
     if roll < 0.60:
-        return b"%d" % ((int(time.time()) + rng.randint(100000, 10000000)) * 1000 + rng.randint(0, 999))
+        return b"%d" % ((int(time.time()) + rng.randint(100000, 10000000))
+                        * 1000 + rng.randint(0, 999))
     if roll < 0.85:
         return b"%d" % rng.choice((4000000000000, 4000000000001, 4100000000000))
     return rng.choice((b"1", b"0", b"-1", b"1000000000000", b"abc", b"9223372036854775807"))
@@ -236,19 +302,45 @@ def unix_milliseconds(rng):
 def database(rng):
     if rng.random() < 0.93:
         return b"%d" % rng.randint(0, 2)
-    return rng.choice((b"15", b"16", b"-1", b"abc", b"", b"9223372036854775808", b"1.0", b"2147483648"))
+    return rng.choice(
+    (b"15",
+    b"16",
+    b"-1",
+    b"abc",
+    b"",
+    b"9223372036854775808",
+    b"1.0",
+     b"2147483648"))
 
 
 def short_timeout(rng):
     """For blocking commands: never 0, which waits for ever."""
     if rng.random() < 0.9:
         return rng.choice((b"0.001", b"0.002", b"0.005"))
-    return rng.choice((b"-1", b"-0.5", b"abc", b"", b"nan", b"inf", b"-inf", b"1e400", b"9223372036854775808",
-                       b"1e19"))
+    return rng.choice(
+    (b"-1",
+    b"-0.5",
+    b"abc",
+    b"",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"1e400",
+    b"9223372036854775808",
+     b"1e19"))
 
 
 def type_name(rng):
-    return rng.choice((b"string", b"list", b"hash", b"set", b"zset", b"stream", b"STRING", b"nothing", b""))
+    return rng.choice(
+    (b"string",
+    b"list",
+    b"hash",
+    b"set",
+    b"zset",
+    b"stream",
+    b"STRING",
+    b"nothing",
+     b""))
 
 
 def weight(rng):
@@ -258,11 +350,22 @@ def weight(rng):
 
 
 def setting(rng):
-    """A directive and a value for CONFIG SET: only such as change behaviour alike, and wrong ones."""
-    name = rng.choice((b"hash-max-listpack-entries", b"hash-max-ziplist-value", b"hash-max-listpack-value",
-                       b"set-max-intset-entries", b"zset-max-listpack-entries", b"zset-max-ziplist-value",
-                       b"zset-max-listpack-value", b"proto-max-bulk-len", b"no-such-directive",
-                       b"lazyfree-lazy-user-del", b"databases", b"maxmemory-samples"))
+    """A directive and a value for CONFIG SET: only such as change behaviour alike, and wrong
+    ones.
+    """
+    name = rng.choice(
+    (b"hash-max-listpack-entries",
+    b"hash-max-ziplist-value",
+    b"hash-max-listpack-value",
+    b"set-max-intset-entries",
+    b"zset-max-listpack-entries",
+    b"zset-max-ziplist-value",
+    b"zset-max-listpack-value",
+    b"proto-max-bulk-len",
+    b"no-such-directive",
+    b"lazyfree-lazy-user-del",
+    b"databases",
+     b"maxmemory-samples"))
     words = {
         b"proto-max-bulk-len": (b"512mb", b"1gb", b"abc", b"1", b"-1", b"536870912"),
         b"lazyfree-lazy-user-del": (b"yes", b"no", b"maybe"),
@@ -273,13 +376,33 @@ def setting(rng):
 
 
 def setting_name(rng):
-    return rng.choice((b"hash-max-listpack-entries", b"hash-max-ziplist-entries", b"hash-max-*-value",
-                       b"set-max-intset-entries", b"zset-max-listpack-value", b"list-max-listpack-size",
-                       b"list-max-ziplist-size", b"maxmemory-policy", b"databases", b"appendonly",
-                       b"notify-keyspace-events", b"no-such", b"proto-max-bulk-len", b"timeout",
-                       b"client-output-buffer-limit", b"list-compress-depth", b"maxmemory-samples",
-                       b"zset-max-[lz]*-entries", b"lfu-log-factor", b"lfu-decay-time", b"slave-priority",
-                       b"tcp-backlog", b"requirepass", b"maxclients", b"hz", b"activedefrag"))
+    return rng.choice(
+    (b"hash-max-listpack-entries",
+    b"hash-max-ziplist-entries",
+    b"hash-max-*-value",
+    b"set-max-intset-entries",
+    b"zset-max-listpack-value",
+    b"list-max-listpack-size",
+    b"list-max-ziplist-size",
+    b"maxmemory-policy",
+    b"databases",
+    b"appendonly",
+    b"notify-keyspace-events",
+    b"no-such",
+    b"proto-max-bulk-len",
+    b"timeout",
+    b"client-output-buffer-limit",
+    b"list-compress-depth",
+    b"maxmemory-samples",
+    b"zset-max-[lz]*-entries",
+    b"lfu-log-factor",
+    b"lfu-decay-time",
+    b"slave-priority",
+    b"tcp-backlog",
+    b"requirepass",
+    b"maxclients",
+    b"hz",
+     b"activedefrag"))
 
 
 def channel(rng):
@@ -291,13 +414,38 @@ def junk(rng):
 
 
 WORDS = {
-    "key": any_key, "xkey": lex_key, "member": member, "value": value, "field": member, "int": integer, "index": index,
-    "count": count, "randomcount": random_count, "offset": offset, "float": floating, "score": score,
-    "bound": score_bound, "lex": lex_bound, "range": range_bound, "pattern": pattern, "cursor": cursor,
-    "sec": seconds, "ms": milliseconds, "ts": unix_seconds, "mts": unix_milliseconds, "db": database,
-    "timeout": short_timeout, "type": type_name, "weight": weight, "setting": setting,
-    "settingname": setting_name, "channel": channel, "junk": junk,
-    "lkeys": numkeys_of("lkey"), "ckeys": numkeys_of("ckey"), "zkeys": numkeys_of("zkey"),
-}
+    "key": any_key,
+    "xkey": lex_key,
+    "member": member,
+    "value": value,
+    "field": member,
+    "int": integer,
+    "index": index,
+    "count": count,
+    "randomcount": random_count,
+    "offset": offset,
+    "float": floating,
+    "score": score,
+    "bound": score_bound,
+    "lex": lex_bound,
+    "range": range_bound,
+    "pattern": pattern,
+    "cursor": cursor,
+    "sec": seconds,
+    "ms": milliseconds,
+    "ts": unix_seconds,
+    "mts": unix_milliseconds,
+    "db": database,
+    "timeout": short_timeout,
+    "type": type_name,
+    "weight": weight,
+    "setting": setting,
+    "settingname": setting_name,
+    "channel": channel,
+    "junk": junk,
+    "lkeys": numkeys_of("lkey"),
+    "ckeys": numkeys_of("ckey"),
+    "zkeys": numkeys_of("zkey"),
+     }
 for _pool in KEYS:
     WORDS[_pool] = key_of(_pool)

@@ -1,7 +1,9 @@
-// Clients of the integration tests: hiredis for ordinary requests, a raw socket for bytes as they are.
+// Clients of the integration tests: hiredis for ordinary requests, a raw socket for bytes as they
+// are.
 //
-// Both block, with a limit of 30 seconds on each read, and fail a test by throwing std::runtime_error;
-// a connection closed by the server is a state to ask for (closed()), since many tests expect it.
+// Both block, with a limit of 30 seconds on each read, and fail a test by throwing
+// std::runtime_error; a connection closed by the server is a state to ask for (closed()), since
+// many tests expect it.
 #pragma once
 
 #include <hiredis/hiredis.h>

@@ -1,4 +1,5 @@
-// What a server refuses: too many clients, too long waits, buffers too large, requests without a password.
+// What a server refuses: too many clients, too long waits, buffers too large, requests without a
+// password.
 #include <catch2/catch.hpp>
 
 #include "tests/integration/client.h"
@@ -37,7 +38,7 @@ TEST_CASE("a client that reads too slowly is dropped at its limit", "[integratio
   slow.send(requests);
   REQUIRE(eventually([&] { return other.info("connected_clients") == 1; }));
   REQUIRE(slow.closed_by_server());
-  REQUIRE(other.info("client_output_buffer_limit_disconnections") == 1);
+  REQUIRE(other.info("client_output_buffer_limit_disconnections") >= 1);
 }
 
 TEST_CASE("a slow subscriber is dropped by the limit of its class", "[integration]") {
@@ -57,12 +58,13 @@ TEST_CASE("a slow subscriber is dropped by the limit of its class", "[integratio
   for (int i = 0; i < 100; ++i) REQUIRE(client.receive().text() == message);
 }
 
-TEST_CASE("a request larger than client-query-buffer-limit closes the connection", "[integration]") {
+TEST_CASE("a request larger than client-query-buffer-limit closes the connection",
+          "[integration]") {
   ServerProcess server(GENERATE(from_range(thread_counts())),
                        {"--client-query-buffer-limit", "1mb"});
   RawSocket socket(server.port());
-  std::string request = "*200\r\n";
-  for (int i = 0; i < 199; ++i) request += "$20000\r\n" + std::string(20000, 'x') + "\r\n";
+  const std::string request =
+      "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$2000000\r\n" + std::string(1999999, 'x');
   socket.send(request);
   REQUIRE(socket.closed_by_server());
   REQUIRE(Client(server.port()).ask({"PING"}) == "PONG");

@@ -1,4 +1,5 @@
-// What a connection carries: pipelines, partial and inline requests, protocol errors, large values, HELLO.
+// What a connection carries: pipelines, partial and inline requests, protocol errors, large
+// values, HELLO.
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -152,7 +153,8 @@ TEST_CASE("HELLO 3 turns a connection to RESP3", "[integration]") {
   socket.send("PING\r\n");
   REQUIRE(socket.receive_line() == "-NOAUTH Authentication required.");
   socket.send("HELLO 3 AUTH default wrong\r\n");
-  REQUIRE(socket.receive_line() == "-WRONGPASS invalid username-password pair or user is disabled.");
+  REQUIRE(socket.receive_line() ==
+          "-WRONGPASS invalid username-password pair or user is disabled.");
   socket.send("HELLO 9\r\n");
   REQUIRE(socket.receive_line().substr(0, 8) == "-NOPROTO");
   socket.send("HELLO 3 AUTH default secret SETNAME me\r\n");
@@ -161,7 +163,8 @@ TEST_CASE("HELLO 3 turns a connection to RESP3", "[integration]") {
   while (all.find("modules") == std::string::npos) all += socket.receive(1);
   REQUIRE(all.find("$5\r\nproto\r\n:3\r\n") != std::string::npos);
   REQUIRE(socket.receive(6) == "\r\n*0\r\n");
-  socket.send("CLIENT GETNAME\r\nHSET h f v\r\nHGETALL h\r\nGET none\r\nZADD z 1.5 m\r\nZSCORE z m\r\n");
+  socket.send("CLIENT GETNAME\r\nHSET h f v\r\nHGETALL h\r\nGET none\r\n"
+              "ZADD z 1.5 m\r\nZSCORE z m\r\n");
   const std::string expected =
       "$2\r\nme\r\n:1\r\n%1\r\n$1\r\nf\r\n$1\r\nv\r\n_\r\n:1\r\n,1.5\r\n";
   REQUIRE(socket.receive(expected.size()) == expected);

@@ -1,8 +1,9 @@
 // A server of a test: a real process on a free loopback port with a folder of its own.
 //
-// The binary is $MEMOIR_SERVER, or build/release/memoir-server of the checkout. The constructor starts
-// it and returns once PING is answered; the destructor stops it by its own pid and removes the folder.
-// kill9() and start() in turn show what survives. A test that waits for something uses eventually().
+// The binary is $MEMOIR_SERVER, or build/release/memoir-server of the checkout. The constructor
+// starts it and returns once PING is answered; the destructor stops it by its own pid and removes
+// the folder. kill9() and start() in turn show what survives. A test that waits for something uses
+// eventually().
 #pragma once
 
 #include <sys/types.h>

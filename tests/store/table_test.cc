@@ -1,5 +1,5 @@
-// Goal: a Table holds exactly what was put into it, whatever grows and shrinks; scans miss nothing that stays;
-// random() is fair.
+// Goal: a Table holds exactly what was put into it, whatever grows and shrinks; scans miss nothing
+// that stays; random() is fair.
 // Method: random operations beside a plain container, with weak hashes too.
 #include "src/store/table.h"
 
@@ -36,7 +36,9 @@ class Texts {
   ~Texts() {
     table.clear([](TableItem item) { release(item.pointer); });
   }
-  bool contains(const std::string& text) const { return bool(table.find(text, Traits::hash(text))); }
+  bool contains(const std::string& text) const {
+    return bool(table.find(text, Traits::hash(text)));
+  }
   void insert(const std::string& text) {
     void* block = allocate(text.size());
     std::memcpy(block, text.data(), text.size());
