@@ -136,7 +136,8 @@ void Client::run_request(const Request& request) {
       worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
   worker_.set_current(nullptr);
   running_ = false;
-  if (outcome.lsn > lsn_) lsn_ = outcome.lsn;
+  // What is being loaded is on disk: nothing needs to wait for it.
+  if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
   if (!pushed_.empty()) out_.append_all(std::move(pushed_));
 }
