@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -26,8 +27,11 @@ class ReplayHost final : public DispatchHost {
 
 class Replayer final : public RecordSink {
  public:
-  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock)
+  // Stops with an error once `stop` is true.
+  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
+           const std::atomic<bool>& stop)
       : keyspace_(keyspace),
+        stop_(stop),
         dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
     session_.identity.may_block = false;
   }
@@ -39,6 +43,7 @@ class Replayer final : public RecordSink {
   }
 
   Status on_record(const RecordView& record) override {
+    if (stop_.load(std::memory_order_relaxed)) return failed(record, "the server is stopping");
     session_.identity.db = record.flags & kForeign ? record.db : 0;
     // Versions are stamped with the end of the record that makes them.
     keyspace_.advance_position(record.lsn);
@@ -60,6 +65,7 @@ class Replayer final : public RecordSink {
   }
 
   Keyspace& keyspace_;
+  const std::atomic<bool>& stop_;
   ReplayHost host_;
   Dispatcher dispatcher_;
   Session session_;

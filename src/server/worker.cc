@@ -19,6 +19,7 @@ constexpr std::size_t kErrorKindsMax = 128;
 
 Worker::Worker(Server& server, unsigned index)
     : server_(server),
+      config_store_(server.config()),
       index_(index),
       subscriptions_(server.pubsub(), index),
       cron_timer_(loop_, [this] { cron(); }),
@@ -57,12 +58,10 @@ void Worker::stop() {
 
 // ---- configuration ------------------------------------------------------------------------------
 
-void Worker::follow_config() {
-  const std::uint64_t version = server_.config().version();
-  if (version == config_version_) return;
-  config_version_ = version;
+void Worker::take_config() {
+  config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
-  config_ = server_.config().current();
+  config_ = config_store_.current();
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();

@@ -24,7 +24,7 @@
 #include "src/net/loop.h"
 #include "src/net/socket.h"
 #include "src/server/client.h"
-#include "src/server/config.h"
+#include "src/server/config_store.h"
 #include "src/server/pubsub.h"
 
 namespace memoir {
@@ -125,7 +125,9 @@ class Worker final : public DispatchHost {
   // --- configuration as of this turn -------------------------------------------------------------
   const Config& config() const { return *config_; }
   // Takes over a new configuration if there is one.
-  void follow_config();
+  void follow_config() {
+    if (config_store_.version() != config_version_) [[unlikely]] take_config();
+  }
   const RequestLimits& request_limits() const { return request_limits_; }
   bool password_required() const { return !config_->requirepass.empty(); }
   std::int64_t idle_timeout_seconds() const { return config_->timeout; }
@@ -182,10 +184,12 @@ class Worker final : public DispatchHost {
   void clients_cron(std::int64_t now_us);
   void start_expiry();
   void expire_slice();
+  void take_config();
   DispatchSettings dispatch_settings() const;
   Status refuse_special(Client& client, const CommandTable::Row& row) const;
 
   Server& server_;
+  const ConfigStore& config_store_;
   const unsigned index_;
   Loop loop_;
   WorkerClock clock_;

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include <catch2/catch.hpp>
 
 #include "src/net/connection.h"
