@@ -1,10 +1,9 @@
 // CLIENT and its subcommands.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 
 #include "protocol/reply_writer.h"
+#include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_line.h"
 #include "src/server/client_names.h"

@@ -3,13 +3,12 @@
 // There are no clients meanwhile: nobody is told, nothing is journaled. An error names the record.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <atomic>
 #include <memory>
 #include <vector>
 
 #include "persistence/record.h"
+#include "src/base/log.h"
 #include "src/base/random.h"
 #include "src/command/dispatcher.h"
 

@@ -1,9 +1,9 @@
 // Worker: one thread with its loop, its clients and its dispatcher.
 //
 // A turn: bytes are read and their requests run, tasks of other workers are done; at its end
-// waiting requests go on, the journal is flushed once, and every client with output gets one write, up to
-// what is safe. Clients whose output is held for the journal stay on a list until it reports
-// progress.
+// waiting requests go on, the journal is flushed once, and every client with output gets one
+// write, up to what is safe. Clients whose output is held for the journal stay on a list until it
+// reports progress.
 //
 // Everything belongs to the worker's thread but for what says otherwise.
 #pragma once
