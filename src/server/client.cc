@@ -256,7 +256,9 @@ std::uint64_t Client::sendable(Lsn safe) {
     marks_.push_back({turn_begin_, lsn_});
   }
   turn_begin_ = out_.end_position();
-  while (!marks_.empty() && marks_.front().lsn <= safe) marks_.pop_front();
+  std::size_t passed = 0;
+  while (passed < marks_.size() && marks_[passed].lsn <= safe) ++passed;
+  if (passed > 0) marks_.erase(marks_.begin(), marks_.begin() + static_cast<std::ptrdiff_t>(passed));
   return marks_.empty() ? turn_begin_ : marks_.front().begin;
 }
 

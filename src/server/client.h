@@ -9,8 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "protocol/output_buffer.h"
 #include "protocol/request_parser.h"
@@ -146,7 +147,7 @@ class Client final : public Session, private ConnectionEvents {
 
   std::size_t next_request_{0};  // of the parser's batch
   Lsn lsn_{0};                   // what the newest output depends on
-  std::deque<Mark> marks_;
+  std::vector<Mark> marks_;      // ascending; empty unless the journal syncs for each reply
   std::uint64_t turn_begin_{0};  // output position at the start of this turn
   OutputBuffer pushed_;          // messages that came while a request ran
   std::optional<Error> input_error_;
