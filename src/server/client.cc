@@ -1,5 +1,7 @@
 #include "src/server/client.h"
 
+#include <algorithm>
+
 #include "src/base/log.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
@@ -256,9 +258,10 @@ std::uint64_t Client::sendable(Lsn safe) {
     marks_.push_back({turn_begin_, lsn_});
   }
   turn_begin_ = out_.end_position();
-  std::size_t passed = 0;
-  while (passed < marks_.size() && marks_[passed].lsn <= safe) ++passed;
-  if (passed > 0) marks_.erase(marks_.begin(), marks_.begin() + static_cast<std::ptrdiff_t>(passed));
+  if (!marks_.empty()) {
+    const auto waits = [safe](const Mark& mark) { return mark.lsn > safe; };
+    marks_.erase(marks_.begin(), std::ranges::find_if(marks_, waits));
+  }
   return marks_.empty() ? turn_begin_ : marks_.front().begin;
 }
 
