@@ -123,6 +123,8 @@ class FileJournal final : public Journal {
   Status roll(Lsn first_lsn);
   void note_written(const PendingBatch::Frame& frame);
   SegmentWriter::Plan plan(Fill fill);
+  std::uint64_t room_in(const SegmentWriter& segment) const;
+  Status prepare_now(std::uint64_t bytes_min);
   Fill fill() const;
   std::uint64_t slack() const;
   void update_room();

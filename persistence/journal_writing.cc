@@ -58,7 +58,9 @@ Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
   sessions_.declare(frame.entries, active_->serial(), session_bytes_);
   const std::uint64_t bytes = kFrameHeadBytes + frame.entries.size_bytes() +
                               session_bytes_.size() + frame.words.size();
-  const bool fits = active_->end() + bytes <= segment_bytes_ || bytes <= active_->room();
+  // Beyond what is allocated only where nothing else is: the disk may have no more.
+  const bool fits = bytes <= room_in(*active_) ||
+                    (!next_ && active_->end() + bytes <= segment_bytes_);
   if (!fits && active_->has_frames()) {
     sessions_.undo();
     if (Status rolled = roll(frame.first_lsn); !rolled) return rolled;
@@ -85,9 +87,7 @@ Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
 // The next segment becomes the active one, under the name that `first_lsn` gives it.
 Status FileJournal::roll(Lsn first_lsn) {
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(kSegmentBytesMin); !prepared) return prepared;
   }
   if (Status named = next_->name(files_, timeline_path_, first_lsn); !named) return named;
   if (active_->has_frames()) full_.push_back(std::move(active_));
@@ -108,8 +108,22 @@ void FileJournal::note_written(const PendingBatch::Frame& frame) {
   if (!next_ && !prepare_failed_ && active_->room() < segment_bytes_ / 2) wake_upkeep_thread();
 }
 
+// Bytes that can surely be written behind the segment's last frame.
+std::uint64_t FileJournal::room_in(const SegmentWriter& segment) const {
+  const std::uint64_t longest = files_.file_bytes_max();
+  return longest > segment.end() ? std::min(segment.room(), longest - segment.end()) : 0;
+}
+
+// A next segment, of the usual length if the disk has the space, of `bytes_min` at least.
+Status FileJournal::prepare_now(std::uint64_t bytes_min) {
+  auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve), bytes_min);
+  if (!prepared) return prepared.error();
+  next_ = *std::move(prepared);
+  return ok;
+}
+
 void FileJournal::update_room() {
-  const std::uint64_t room = next_ ? next_->room() : active_->room();
+  const std::uint64_t room = room_in(next_ ? *next_ : *active_);
   room_limit_.store(spent_written_ + room, std::memory_order_relaxed);
 }
 
@@ -141,12 +155,11 @@ Status FileJournal::ensure_room(std::size_t bytes) {
   update_room();
   if (spent_written_ + need <= room_limit_) return ok;
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(need + kSegmentHeaderBytes); !prepared) return prepared;
   }
   Status reserved = next_->reserve(need);
   update_room();
+  if (reserved && spent_written_ + need > room_limit_) return Error("File too large");
   return reserved;
 }
 

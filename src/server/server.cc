@@ -354,6 +354,7 @@ void Server::ready() {
 void Server::watch_signals() {
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of the write
   Loop& loop = workers_[0]->loop();
   signals_.push_back(std::make_unique<SignalWatch>(loop, SIGTERM, [this] { interrupted("SIGTERM"); }));
   signals_.push_back(std::make_unique<SignalWatch>(loop, SIGINT, [this] { interrupted("SIGINT"); }));
