@@ -1,5 +1,5 @@
-// A keyspace with all stripes locked and a Database on it, for tests of src/store; and a check of the keyspace's
-// invariants.
+// A keyspace with all stripes locked and a Database on it, for tests of src/store; and a check of
+// the keyspace's invariants.
 #pragma once
 
 #include <map>
