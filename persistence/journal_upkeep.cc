@@ -274,9 +274,8 @@ void FileJournal::prepare_next() {
     return;
   }
   next_ = *std::move(prepared);
-  update_room();
   if (had_failed) log_notice("Journal: the next segment is prepared");
-  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  found_room();
 }
 
 // ---- threads -----------------------------------------------------------------------------------

@@ -122,12 +122,15 @@ Status FileJournal::prepare_now(std::uint64_t bytes_min) {
   return ok;
 }
 
+std::uint64_t FileJournal::room() const { return room_in(next_ ? *next_ : *active_); }
+
 void FileJournal::update_room() {
-  const std::uint64_t room = room_in(next_ ? *next_ : *active_);
-  room_limit_.store(spent_written_ + room, std::memory_order_relaxed);
+  room_limit_.store(no_room_ ? 0 : spent_written_ + room(), std::memory_order_relaxed);
 }
 
-// The slow side of writable(): more room is needed than is known to be there.
+// The slow side of writable(): more room is needed than is known to be there. A disk without room
+// for a small record is full: all writes are refused until it has some again. A large one is
+// refused by itself.
 Status FileJournal::make_room(std::size_t bytes) {
   if (bytes > kRecordBytesMax - 2 * kSelectBytesMax) {
     return Error("ERR the change is too large for one journal record");
@@ -135,31 +138,38 @@ Status FileJournal::make_room(std::size_t bytes) {
   std::lock_guard lock(write_mutex_);
   if (state_ != State::kGood) return refusal();
   const std::int64_t now = clock_.monotonic_us();
-  if (no_room_ && now < room_tried_us_ + kRetryUs) return refusal();
+  if ((no_room_ || bytes >= refused_bytes_) && now < room_tried_us_ + kRetryUs) return refusal();
   room_tried_us_ = now;
-  if (Status done = ensure_room(bytes); !done) {
+  if (Status done = ensure_room(no_room_ ? std::max<std::uint64_t>(bytes, slack()) : bytes);
+      !done) {
     failure_ = done.error().text();
-    if (!std::exchange(no_room_, true)) {
+    refused_bytes_ = bytes;
+    if (bytes <= slack() && !std::exchange(no_room_, true)) {
       log_warning("Journal: no room for further records: {}. Writes are refused until there is",
                   failure_);
     }
+    update_room();
     return refusal();
   }
-  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  found_room();
   return ok;
 }
 
-Status FileJournal::ensure_room(std::size_t bytes) {
+void FileJournal::found_room() {
+  refused_bytes_ = UINT64_MAX;
+  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  update_room();
+}
+
+Status FileJournal::ensure_room(std::uint64_t bytes) {
   const std::uint64_t need =
       spent_.load(std::memory_order_relaxed) - spent_written_ + bytes + 2 * slack();
-  update_room();
-  if (spent_written_ + need <= room_limit_) return ok;
+  if (need <= room()) return ok;
   if (!next_) {
     if (Status prepared = prepare_now(need + kSegmentHeaderBytes); !prepared) return prepared;
   }
   Status reserved = next_->reserve(need);
-  update_room();
-  if (reserved && spent_written_ + need > room_limit_) return Error("File too large");
+  if (reserved && need > room()) return Error("File too large");
   return reserved;
 }
 

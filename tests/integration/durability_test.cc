@@ -153,6 +153,81 @@ TEST_CASE("SIGTERM and SHUTDOWN end the process cleanly", "[integration]") {
   REQUIRE(Client(server.port()).ask({"GET", "key"}) == "value");
 }
 
+TEST_CASE("SHUTDOWN in all its forms, and SIGINT, keep what was written", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())), {"--appendonly", "yes"});
+  const std::vector<std::vector<std::string>> forms = {
+      {"SHUTDOWN"}, {"SHUTDOWN", "SAVE"}, {"SHUTDOWN", "NOSAVE", "NOW"}, {"SHUTDOWN", "NOW", "FORCE"}};
+  int written = 0;
+  for (const std::vector<std::string>& form : forms) {
+    Client client(server.port()), busy(server.port());
+    REQUIRE(client.ask({"SHUTDOWN", "ABORT"}) == "ERR No shutdown in progress.");
+    REQUIRE(client.ask({"SHUTDOWN", "NOSAVE", "SAVE"}) == "ERR syntax error");
+    REQUIRE(busy.ask({"CLIENT", "PAUSE", "100000", "WRITE"}) == "OK");
+    REQUIRE(busy.ask({"CLIENT", "UNPAUSE"}) == "OK");
+    REQUIRE(client.call({"INCR", "count"}).integer() == ++written);
+    client.send(form);
+    client.flush();
+    REQUIRE(server.wait_for_end() == 0);
+    REQUIRE(client.closed_by_server());
+    server.start();
+  }
+  REQUIRE(Client(server.port()).call({"INCR", "count"}).integer() == ++written);
+  REQUIRE(server.stop(SIGINT) == 0);
+  server.start();
+  REQUIRE(Client(server.port()).ask({"GET", "count"}) == std::to_string(written));
+}
+
+TEST_CASE("WAITAOF answers when the disk has the write", "[integration]") {
+  const std::string fsync = GENERATE(as<std::string>{}, "always", "everysec", "no");
+  ServerProcess server(GENERATE(from_range(thread_counts())),
+                       {"--appendonly", "yes", "--appendfsync", fsync});
+  Client client(server.port());
+  using Texts = std::vector<std::string>;
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.ask({"SET", "key", std::to_string(i)}) == "OK");
+    REQUIRE(client.call({"WAITAOF", "1", "0", "10000"}).texts() == Texts{"1", "0"});
+  }
+  REQUIRE(client.info("journal_synced_lsn") == client.info("journal_lsn"));
+  REQUIRE(client.call({"WAITAOF", "1", "1", "20"}).texts() == Texts{"1", "0"});  // no replica
+  REQUIRE(client.ask({"WAITAOF", "2", "0", "0"}) ==
+          "ERR value is out of range, value must between 0 and 1");
+  REQUIRE(client.call({"WAIT", "1", "20"}).integer() == 0);
+}
+
+// Goal: nobody sees half of the data. Method: a journal that takes a while to read; until it is
+// read, commands on data are refused.
+TEST_CASE("while the journal is read, clients are told so", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())), {"--appendonly", "yes"});
+  constexpr int kWrites = 200'000, kAtOnce = 1000;
+  {
+    RawSocket socket(server.port());
+    for (int begin = 0; begin < kWrites; begin += kAtOnce) {
+      std::string requests;
+      for (int i = begin; i < begin + kAtOnce; ++i) {
+        requests += "SET key" + std::to_string(i) + " value\r\n";
+      }
+      REQUIRE(socket.send(requests));
+      REQUIRE(socket.receive(5 * kAtOnce).size() == 5 * kAtOnce);
+    }
+  }
+  server.kill9();
+  server.spawn();
+  const std::string last = "key" + std::to_string(kWrites - 1);
+  bool told = false;
+  REQUIRE(eventually([&] {
+    Client client = Client::attempt(server.port());
+    if (!client.connected()) return false;
+    const std::string answer = client.ask({"GET", last});
+    if (answer == "value") return true;
+    REQUIRE(answer == "LOADING Redis is loading the dataset in memory");
+    told = true;
+    REQUIRE(client.call({"INFO", "persistence"}).text().find("loading:") != std::string::npos);
+    return false;
+  }));
+  REQUIRE(told);
+  REQUIRE(Client(server.port()).call({"DBSIZE"}).integer() == kWrites);
+}
+
 // Goal: when files may not grow, writes are refused and nothing acknowledged is lost; when they may
 // again, writes go on. Method: the size of files the process may write is limited, then not.
 TEST_CASE("a limit on files refuses writes, and they go on behind it", "[integration]") {

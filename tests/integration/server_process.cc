@@ -88,7 +88,7 @@ std::vector<std::string> ServerProcess::command_line() const {
   return words;
 }
 
-void ServerProcess::start() {
+void ServerProcess::spawn() {
   const std::vector<std::string> words = command_line();
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -104,6 +104,10 @@ void ServerProcess::start() {
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
+}
+
+void ServerProcess::start() {
+  spawn();
   const bool ready = eventually(
       [this] {
         if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
@@ -119,9 +123,9 @@ void ServerProcess::start() {
   if (!ready) throw std::runtime_error("the server does not answer PING:\n" + log());
 }
 
-int ServerProcess::stop() {
+int ServerProcess::stop(int signal) {
   if (pid_ <= 0) return -1;
-  ::kill(pid_, SIGTERM);
+  ::kill(pid_, signal);
   const int status = wait_for_end();
   if (status == -1) kill9();
   return status;
