@@ -123,10 +123,14 @@ class FileJournal final : public Journal {
   Status roll(Lsn first_lsn);
   void note_written(const PendingBatch::Frame& frame);
   SegmentWriter::Plan plan(Fill fill);
+  std::uint64_t room_in(const SegmentWriter& segment) const;
+  Status prepare_now(std::uint64_t bytes_min);
   Fill fill() const;
   std::uint64_t slack() const;
+  std::uint64_t room() const;
   void update_room();
-  Status ensure_room(std::size_t bytes);
+  void found_room();
+  Status ensure_room(std::uint64_t bytes);
   Status make_room(std::size_t bytes);
   void drop_next();
 
@@ -195,6 +199,7 @@ class FileJournal final : public Journal {
   std::string failure_;               // the reason, while state_ is not kGood or there is no room
   bool no_room_ = false;
   std::int64_t room_tried_us_ = 0;
+  std::uint64_t refused_bytes_ = UINT64_MAX;  // by the last refusal for want of room
   JournalStats stats_;
 
   SessionTable sessions_;

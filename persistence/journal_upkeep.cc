@@ -8,6 +8,11 @@
 
 namespace memoir {
 
+namespace {
+// On a disk that is nearly full smaller segments are not worth preparing ahead.
+constexpr std::uint64_t kPreparedMin = 1UL << 20;
+}  // namespace
+
 // ---- failure -----------------------------------------------------------------------------------
 
 // Under write_mutex_.
@@ -100,9 +105,7 @@ Status FileJournal::prepare_rewritten(SegmentPtr& target) {
   std::lock_guard lock(write_mutex_);
   // The prepared segment is taken first: it has its space even where the disk is full.
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(kSegmentBytesMin); !prepared) return prepared;
   }
   target = std::exchange(next_, nullptr);
   return ok;
@@ -255,7 +258,7 @@ void FileJournal::prepare_next() {
     }
     wanted = plan(fill());
   }
-  auto prepared = SegmentWriter::prepare(files_, wanted);
+  auto prepared = SegmentWriter::prepare(files_, wanted, kPreparedMin);
   std::lock_guard lock(write_mutex_);
   const bool had_failed = prepare_failed_.exchange(!prepared);
   if (!prepared) {
@@ -271,9 +274,8 @@ void FileJournal::prepare_next() {
     return;
   }
   next_ = *std::move(prepared);
-  update_room();
   if (had_failed) log_notice("Journal: the next segment is prepared");
-  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  found_room();
 }
 
 // ---- threads -----------------------------------------------------------------------------------

@@ -165,6 +165,7 @@ void Client::refuse_input(const Error& error) {
   if (error.code() == ErrorCode::kTooLarge) {
     log_warning("Closing client that reached max query buffer length: id={} addr={}", identity.id,
                 status_->peer);
+    worker_.server().count_query_limit_disconnection();
     return close();
   }
   log_verbose("Protocol error ({}) from client: id={} addr={}", error.text(), identity.id,

@@ -114,6 +114,8 @@ struct StatFigures {
   double input_kb_per_second = 0;
   double output_kb_per_second = 0;
   std::uint64_t rejected_connections = 0;
+  std::uint64_t query_limit_disconnections = 0;
+  std::uint64_t output_limit_disconnections = 0;
   std::uint64_t full_syncs = 0;
   std::uint64_t partial_syncs = 0;
   std::uint64_t refused_partial_syncs = 0;

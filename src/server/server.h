@@ -95,6 +95,9 @@ class Server final : public ServerHooks, private JournalListener {
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
                      std::int64_t now_us);
 
+  void count_query_limit_disconnection() {
+    query_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
+  }
   void count_output_limit_disconnection() {
     output_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -202,6 +205,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<bool> active_expire_{true};
   std::atomic<std::uint64_t> connections_{0};
   std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> query_limit_disconnections_{0};
   std::atomic<std::uint64_t> output_limit_disconnections_{0};
   std::atomic<std::size_t> peak_memory_{0};
   const std::size_t startup_memory_;

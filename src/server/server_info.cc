@@ -61,6 +61,7 @@ void Server::reset_stats() {
   each_worker([](Worker& worker) { worker.reset_stats(); });
   clear(connections_);
   clear(rejected_);
+  clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
   background_.reset_stats();
   peak_memory_ = allocated_bytes();
@@ -133,6 +134,8 @@ void Server::fill_stats(InfoSources& sources) {
   });
   stats.connections = read(connections_);
   stats.rejected_connections = read(rejected_);
+  stats.query_limit_disconnections = read(query_limit_disconnections_);
+  stats.output_limit_disconnections = read(output_limit_disconnections_);
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);

@@ -9,7 +9,8 @@ namespace memoir {
 namespace {
 
 std::vector<Argument> arguments(const char* syntax, KeySpecs keys = first_is_key(kKeyRO)) {
-  CommandSpec spec{.name = "x"};
+  CommandSpec spec;
+  spec.name = "x";
   spec.syntax = syntax;
   spec.keys = keys;
   return parse_syntax(spec);
@@ -61,7 +62,8 @@ TEST_CASE("keys know their specs", "[server][command]") {
 
 TEST_CASE("first key, last key and step come from the specs", "[server][command]") {
   const auto range = [](KeySpecs keys) {
-    CommandSpec spec{.name = "x"};
+    CommandSpec spec;
+    spec.name = "x";
     spec.keys = keys;
     const LegacyRange r = legacy_range(spec);
     return std::vector<int>{r.first, r.last, r.step, r.movable};
@@ -75,16 +77,19 @@ TEST_CASE("first key, last key and step come from the specs", "[server][command]
 }
 
 TEST_CASE("ACL categories come from group, access and flags", "[server][command]") {
-  CommandSpec get{.name = "get"};
+  CommandSpec get;
+  get.name = "get";
   get.group = Group::kString;
   get.access = Access::kRead;
   get.flags = kFast;
   CHECK(acl_categories(get) == (kAclString | kAclRead | kAclFast));
-  CommandSpec eval{.name = "eval_ro"};
+  CommandSpec eval;
+  eval.name = "eval_ro";
   eval.group = Group::kScripting;
   eval.access = Access::kRead;
   CHECK(acl_categories(eval) == (kAclScripting | kAclSlow));
-  CommandSpec config{.name = "config"};
+  CommandSpec config;
+  config.name = "config";
   config.group = Group::kServer;
   config.flags = kAdmin;
   CHECK(acl_categories(config) == (kAclAdmin | kAclDangerous | kAclSlow));
