@@ -197,8 +197,16 @@ void Worker::send_outputs() {
     }
   }
   touched_.clear();
+  tell_waiting();
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
+}
+
+void Worker::tell_waiting() {
+  if (gated_.size() == waiting_told_) return;
+  dispatcher_->journal().change_waiting(static_cast<std::ptrdiff_t>(gated_.size()) -
+                                        static_cast<std::ptrdiff_t>(waiting_told_));
+  waiting_told_ = gated_.size();
 }
 
 // Clients whose held output may leave now are treated as if they had done something.
