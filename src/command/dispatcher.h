@@ -172,7 +172,9 @@ class Dispatcher {
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
-  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us);
+  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
+             std::span<const ByteView> more = {});
+  ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);
@@ -225,6 +227,7 @@ class Dispatcher {
   Changes changes_;
   Effects effects_;
   Bytes words_scratch_;
+  std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
   bool serving_{false};
   EvictionPool eviction_pool_;
