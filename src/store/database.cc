@@ -75,7 +75,7 @@ void Database::touch(Entry* entry) {
 }
 
 bool Database::expire_if_due(Entry* entry, std::uint64_t hash) {
-  if (!entry->has_expiry() || entry->expire_ms() > env_->now_ms) return false;
+  if (!entry->has_expiry() || entry->expire_ms() >= env_->now_ms) return false;
   if (env_->expiry == ExpiryMode::kIgnore) return false;
   if (env_->expiry == ExpiryMode::kHide) return true;
   const Bytes key(entry->key());

@@ -23,7 +23,7 @@ inline constexpr std::string_view kWrongType =
 
 enum class IfMissing : bool { kNone, kCreate };
 
-// What happens to a key whose time has come.
+// What happens to a key whose time is over: the moment it was to live to lies in the past.
 enum class ExpiryMode : std::uint8_t {
   kDelete,  // a primary: it is removed, and the removal journaled
   kHide,    // a replica: it is not seen, but stays until the primary says so
