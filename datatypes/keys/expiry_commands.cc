@@ -77,7 +77,7 @@ Status expire_key(Context& ctx, Args args, std::int64_t unit_ms, Since since, Re
   if (!moment) return moment.error();
 
   Database& db = ctx.db();
-  const Entry* entry = db.peek(key);
+  const Entry* entry = db.lookup_to_change(key);
   if (!entry || !options.admit(*entry, *moment)) {
     reply.integer(0);
     return ok;
@@ -156,7 +156,7 @@ Status pexpiretime(Context& ctx, Args args, ReplyWriter& reply) {
 Status persist(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   Database& db = ctx.db();
-  const Entry* entry = db.peek(key);
+  const Entry* entry = db.lookup_to_change(key);
   const bool ends = entry && entry->has_expiry();
   if (ends) {
     db.set_expiry(key, kNoExpiry);

@@ -97,6 +97,13 @@ class Database {
     if (entry->type() != T::kTypeId) return Error(kWrongType);
     return static_cast<const T*>(entry->object());
   }
+  // The same for a command that changes the key: touches the access clock, counts no hit or miss.
+  Entry* lookup_to_change(ByteView key) { return lookup_to_change(key, hash_of(key)); }
+  Entry* lookup_to_change(ByteView key, std::uint64_t hash) {
+    Entry* entry = peek(key, hash);
+    if (entry) touch(entry);
+    return entry;
+  }
   bool exists(ByteView key) { return peek(key) != nullptr; }
 
   // --- changing a value in place ------------------------------------------------------------------------
