@@ -84,6 +84,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.maxmemory = c.maxmemory;
   settings.maxmemory_policy = c.maxmemory_policy;
   settings.maxmemory_samples = static_cast<unsigned>(c.maxmemory_samples);
+  settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.lfu_log_factor = static_cast<unsigned>(c.lfu_log_factor);
   settings.lfu_decay_minutes = static_cast<unsigned>(c.lfu_decay_time);
   settings.lazyfree_eviction = c.lazyfree_lazy_eviction;
