@@ -92,6 +92,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.lazyfree_server_del = c.lazyfree_lazy_server_del;
   settings.lazyfree_user_del = c.lazyfree_lazy_user_del;
   settings.active_expire = server_.active_expire();
+  settings.lazyfree_user_flush = c.lazyfree_lazy_user_flush;
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
   settings.monitored = server_.monitored();
