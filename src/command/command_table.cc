@@ -96,6 +96,10 @@ Bytes CommandTable::full_name(const Row& row) {
   return row.parent ? Bytes(row.parent->name) + "|" + row.spec->name : Bytes(row.spec->name);
 }
 
+Bytes CommandTable::arity_error(const Row& row) {
+  return "ERR wrong number of arguments for '" + full_name(row) + "' command";
+}
+
 const CommandTable::Row* CommandTable::row_of(const CommandSpec* spec) const {
   const auto found = by_spec_.find(spec);
   return found == by_spec_.end() ? nullptr : &rows_[found->second];

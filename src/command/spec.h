@@ -30,6 +30,11 @@ struct Arity {
     const auto n = static_cast<int>(words);
     return n >= min && (max == 0 || n <= max) && (n - min) % step == 0;
   }
+  // Whether redis_form() alone admits so many.
+  constexpr bool admits_form(std::size_t words) const {
+    const auto n = static_cast<int>(words);
+    return max == min ? n == min : n >= min;
+  }
   // As COMMAND INFO shows it: n, or -n for "at least".
   constexpr int redis_form() const { return max == min ? min : -min; }
 };
