@@ -162,7 +162,7 @@ Status hello(Context& ctx, Args args, ReplyWriter& reply) {
 }
 
 constexpr std::uint32_t kAnytime = kFast | kLoading | kStale | kConnection;
-constexpr std::uint32_t kLogin = kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
+constexpr std::uint32_t kLogin = kNoAuth | kNoScript | kAnytime | kAllowBusy;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "ping",
@@ -200,7 +200,7 @@ constexpr CommandSpec kCommands[] = {
      .since = "6.2.0"},
     {.name = "auth",
      .arity = at_least(2),
-     .flags = kLogin,
+     .flags = kLogin | kSecretWords,
      .locks = Locks::kNone,
      .run = auth,
      .group = Group::kConnection,
@@ -209,7 +209,7 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(N) where N is the number of passwords defined for the user"},
     {.name = "hello",
      .arity = at_least(1),
-     .flags = kLogin,
+     .flags = kLogin | kSecretLogin,
      .locks = Locks::kNone,
      .run = hello,
      .group = Group::kConnection,
