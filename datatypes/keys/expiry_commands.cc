@@ -8,6 +8,7 @@
 
 #include "datatypes/keys/quiet_lookup.h"
 #include "datatypes/keys/rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -33,7 +34,7 @@ Status ExpireOptions::take_all(Args& args) {
     } else if (args.take("LT")) {
       if_earlier = true;
     } else {
-      return Error(Bytes("ERR Unsupported option ").append(args.next()));
+      return Error(Bytes("ERR Unsupported option ").append(c_text(args.next())));
     }
   }
   if (if_none && (if_some || if_later || if_earlier)) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "protocol/reply_writer.h"
+#include "src/base/c_text.h"
 #include "src/server/client.h"
 #include "src/server/client_names.h"
 #include "src/server/server.h"
@@ -125,7 +126,7 @@ Status read_hello_options(Args& args, HelloOptions& options) {
       options.name = args.next();
       if (Status valid = check_client_name(options.name); !valid) return valid;
     } else {
-      return Error(fmt::format("ERR Syntax error in HELLO option '{}'", args.next()));
+      return Error(fmt::format("ERR Syntax error in HELLO option '{}'", c_text(args.next())));
     }
   }
   return ok;
