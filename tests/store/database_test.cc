@@ -429,7 +429,7 @@ TEST_CASE("random operations on a database agree with a model", "[store]") {
   const auto is_live = [&](const Bytes& key) {
     const auto found = model.find(key);
     if (found == model.end()) return false;
-    if (found->second.expire_ms == kNoExpiry || found->second.expire_ms > rig.env.now_ms) return true;
+    if (found->second.expire_ms == kNoExpiry || found->second.expire_ms >= rig.env.now_ms) return true;
     model.erase(found);
     return false;
   };
