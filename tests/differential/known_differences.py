@@ -22,6 +22,8 @@ REPLIES = [
     (("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"),
      r"\(error\) ERR timeout is negative", r"\(error\) ERR timeout is out of range",
      "7.2 sees that the timeout overflows"),
+    (("LPOS",), ANY, r"\(error\) ERR value is out of range, value must between "
+     r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
     (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
@@ -71,6 +73,15 @@ def changes_queueing(request):
     if name == b"COMMAND":
         return len(request) < 4
     return name in (b"ZRANK", b"ZREVRANK") and len(request) == 4
+
+
+def depends_on_rerun(writes):
+    """Whether a request that waits for several keys may get something else from 7.2, outside MULTI.
+
+    7.2 runs it again from its start, so that the first of its keys decides, with WRONGTYPE if that
+    holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may.
+    """
+    return any(write[0] in (b"SET", b"SADD") for write in writes)
 
 
 def without_stores_over_others(writes, emptied):

@@ -293,8 +293,8 @@ class Pair:
             if x is None or y is None:
                 raise Difference([b"STATE", key], Simple(repr(x).encode()), Simple(
                     repr(y).encode()), "a key of database %d exists on one side" % db)
-            for field in ("type", "content", "encoding", "pttl"):
-                if x[field] == y[field]:
+            for field in ("type", "content", "encoding", "order", "pttl"):
+                if x[field] == y[field] or (field == "order" and None in (x[field], y[field])):
                     continue
                 if field == "pttl" and x[field] >= 0 and abs(x[field] - y[field]) <= 10000:
                     continue
@@ -327,14 +327,16 @@ class Pair:
                     continue
                 command = reads[kind]
                 value = connection.call(command[0], key, *command[1:])
-                if kind == b"hash" and encoding != b"listpack":
+                order = None  # of a small hash's fields
+                if kind == b"hash":
+                    order = value if encoding == b"listpack" else None
                     value = compare.pairs_of(value)
-                elif kind == b"set" and encoding != b"intset":
+                elif kind == b"set":
                     value = sorted(value)
                 elif kind == b"zset":
                     value = [item if i % 2 == 0 else float(item) for i, item in enumerate(value)]
                 content[(db, key)] = {"type": kind.decode(), "encoding": encoding, "content": value,
-                                      "pttl": pttl}
+                                      "order": order, "pttl": pttl}
         connection.call("SELECT", 0)
         return content
 
