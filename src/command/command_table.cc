@@ -96,7 +96,12 @@ Bytes CommandTable::unknown_error(std::span<const Word> words) const {
   return text + "', with args beginning with: " + args;
 }
 
-Bytes CommandTable::arity_error(const Row& row) {
+Bytes CommandTable::arity_error(const Row& row, std::span<const Word> words) {
+  if (row.parent && row.spec->arity.admits_form(words.size())) {
+    Bytes text = "ERR unknown subcommand or wrong number of arguments for '";
+    text.append(c_text(words[1].text).substr(0, kErrorArgsBytesMax));
+    return text + "'. Try " + to_upper(words[0].text) + " HELP.";
+  }
   return "ERR wrong number of arguments for '" + full_name(row) + "' command";
 }
 

@@ -125,7 +125,7 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   const bool queued = session.transaction.open && !spec.has(kTransactionControl);
   if (!(queued ? spec.arity.admits_form(words.size()) : spec.arity.admits(words.size())))
       [[unlikely]] {
-    return reject(session, &row, Error(CommandTable::arity_error(row)), reply);
+    return reject(session, &row, Error(CommandTable::arity_error(row, words)), reply);
   }
   if (Status admitted = refuse(session, row, words); !admitted) [[unlikely]] {
     return reject(session, &row, admitted.error(), reply);
@@ -277,7 +277,7 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
   ctx.words_ = words;
   const ReplyWriter::Mark mark = reply.begin();
   const bool misfits = ctx.in_transaction_ && !row.spec->arity.admits(words.size());
-  const Status status = misfits ? Status(Error(CommandTable::arity_error(row)))
+  const Status status = misfits ? Status(Error(CommandTable::arity_error(row, words)))
                                  : row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
   if (!status) [[unlikely]] {
     reply.buffer().truncate(mark);
