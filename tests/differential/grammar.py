@@ -347,13 +347,14 @@ class Grammar:
 
     def __init__(self, supported=None):
         self.rows = [Row(*row) for row in ROWS]
-        if supported is not None:
-            self.rows = [
-    row for row in self.rows if row.name in supported or row.name == b"nonsense"]
-        self.comparisons = {b"COMMAND": "type"}
+        self.comparisons = {b"COMMAND": "type"}  # of all: the runner itself sends some
         for row in self.rows:
             for name in row.names():
                 self.comparisons.setdefault(name, row.comparison)  # the first row decides
+        if supported is not None:
+            self.rows = [row for row in self.rows
+                         if row.name in supported or row.name == b"nonsense"]
+        self.names = {row.name for row in self.rows}
         self.weights = []
         total = 0.0
         for row in self.rows:

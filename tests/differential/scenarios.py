@@ -62,7 +62,7 @@ def blocking(pair, rng, grammar):
                 [b"BZPOPMIN"] + keys + [timeout], [b"BZPOPMAX"] + keys + [timeout],
                 [b"BZMPOP", timeout, b"%d" % len(keys)] + keys + [b"MIN"],
                 [b"BZMPOP", timeout, b"%d" % len(keys)] + keys + [b"MAX", b"COUNT", b"2"]))
-        if request[0] not in grammar.comparisons:
+        if request[0] not in grammar.names:
             continue
         pair.play(("block", number, request))
         waiting.append((number, timeout))
