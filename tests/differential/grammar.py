@@ -5,7 +5,7 @@ Syntax: UPPER words are literal, lower ones are drawn by words.py; [x] optional,
 appears in several rows where one syntax does not say it all. "+" joins no words: a row is one
 command.
 
-Comparison (see compare.py): exact, set, pairs, score, ttl, scan, random, pop, type, skip.
+Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, pop, type, skip.
 """
 
 import re
@@ -49,7 +49,7 @@ ROWS = [
     ("RENAMENX key key", 1, "exact"),
     ("COPY key key [DB db] [REPLACE]", 3, "exact"),
     ("MOVE key db", 2, "exact"),
-    ("DBSIZE", 1, "exact"),
+    ("DBSIZE", 1, "few"),
     ("KEYS pattern", 2, "set"),
     ("SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]", 3, "scan"),
     ("RANDOMKEY", 1, "random"),
@@ -380,6 +380,8 @@ class Grammar:
         name = request[0].upper()
         if name in CONTAINERS and len(request) > 1:
             name += b" " + request[1].upper()
+        if name in (b"COMMAND INFO", b"COMMAND DOCS") and len(request) == 2:
+            return "type"  # all commands, in any order
         return self.comparisons.get(name, "exact")
 
     def _expand(self, node, rng, out, wide=False):
