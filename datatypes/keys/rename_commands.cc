@@ -49,7 +49,7 @@ Status move(Context& ctx, Args args, ReplyWriter& reply) {
   Database& source = ctx.db();
   if (number == source.index()) return Error(kSameObject);
   Database target = ctx.database(number);
-  const bool movable = source.exists(key) && !target.exists(key);
+  const bool movable = source.lookup_to_change(key) && !target.exists(key);
   if (movable) {
     target.put(key, source.take(key));
     source.add_changes();

@@ -229,13 +229,15 @@ Status kill(Context& ctx, Args args, ReplyWriter& reply) {
 
 // CLIENT UNBLOCK id [TIMEOUT | ERROR]
 Status unblock(Context& ctx, Args args, ReplyWriter& reply) {
-  const auto victim = static_cast<std::uint64_t>(args.integer());
-  if (args.failed()) return args.status();
+  Args id = args;
+  args.skip();
   UnblockReason reason = UnblockReason::kTimeout;
   if (args.more() && !args.take("TIMEOUT")) {
     if (!args.take("ERROR")) return Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     reason = UnblockReason::kError;
   }
+  const auto victim = static_cast<std::uint64_t>(id.integer());
+  if (id.failed()) return id.status();
   Server& server = self(ctx).worker().server();
   const auto status = server.clients().find(victim);
   const bool blocked = status && status->may_be_unblocked && !status->unblocking.exchange(true);
