@@ -72,14 +72,15 @@ def changes_queueing(request):
     name = request[0].upper()
     if name == b"COMMAND":
         return len(request) < 4
-    return name in (b"ZRANK", b"ZREVRANK") and len(request) == 4
+    return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 
 def depends_on_rerun(writes):
     """Whether a request that waits for several keys may get something else from 7.2, outside MULTI.
 
     7.2 runs it again from its start, so that the first of its keys decides, with WRONGTYPE if that
-    holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may.
+    holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may,
+    and where another waiting request pushes to one of its keys.
     """
     return any(write[0] in (b"SET", b"SADD") for write in writes)
 

@@ -46,6 +46,7 @@ def blocking(pair, rng, grammar):
     if rng.random() < 0.3:
         one_key = True
         writes = [[b"MULTI"]] + writes + [[b"EXEC"]]
+    targets = words.KEYS["lkey"] if one_key else words.KEYS["lkey"][2:]
     waiting = []
     for number in rng.sample(BLOCKERS, rng.randint(1, len(BLOCKERS))):
         timeout = rng.choice((b"0", b"0", b"0", b"5", b"5", b"0.02"))
@@ -53,8 +54,8 @@ def blocking(pair, rng, grammar):
         if lists:
             request = rng.choice((
                 [b"BLPOP"] + keys + [timeout], [b"BRPOP"] + keys + [timeout],
-                [b"BRPOPLPUSH", keys[0], rng.choice(words.KEYS["lkey"]), timeout],
-                [b"BLMOVE", keys[0], rng.choice(words.KEYS["lkey"]), b"LEFT", b"RIGHT", timeout],
+                [b"BRPOPLPUSH", keys[0], rng.choice(targets), timeout],
+                [b"BLMOVE", keys[0], rng.choice(targets), b"LEFT", b"RIGHT", timeout],
                 [b"BLMPOP", timeout, b"%d" % len(keys)] + keys + [b"LEFT"],
                 [b"BLMPOP", timeout, b"%d" % len(keys)] + keys + [b"RIGHT", b"COUNT", b"2"]))
         else:
