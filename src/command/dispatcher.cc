@@ -146,16 +146,16 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   }
   const CommandTable::Row& row = *prepared.row;
   const CommandSpec& spec = *row.spec;
-  if (!spec.arity.admits(words.size())) [[unlikely]] {
-    return reject(session, &row,
-                  Error("ERR wrong number of arguments for '" + CommandTable::full_name(row) +
-                        "' command"),
-                  reply);
+  // As in Redis, a request is queued if COMMAND INFO's arity lets it pass; the rest comes with EXEC.
+  const bool queued = session.transaction.open && !spec.has(kTransactionControl);
+  if (!(queued ? spec.arity.admits_form(words.size()) : spec.arity.admits(words.size())))
+      [[unlikely]] {
+    return reject(session, &row, Error(CommandTable::arity_error(row, words)), reply);
   }
   if (Status admitted = refuse(session, row, words); !admitted) [[unlikely]] {
     return reject(session, &row, admitted.error(), reply);
   }
-  if (session.transaction.open && !spec.has(kTransactionControl)) {
+  if (queued) {
     session.transaction.queue.push_back(StoredRequest::copy_of(words, &row));
     reply.simple("QUEUED");
     return {};
@@ -301,7 +301,9 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
   ctx.row_ = &row;
   ctx.words_ = words;
   const ReplyWriter::Mark mark = reply.begin();
-  const Status status = row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
+  const bool misfits = ctx.in_transaction_ && !row.spec->arity.admits(words.size());
+  const Status status = misfits ? Status(Error(CommandTable::arity_error(row, words)))
+                                 : row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
   if (!status) [[unlikely]] {
     reply.buffer().truncate(mark);
     reply.error(status.error());

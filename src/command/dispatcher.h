@@ -38,6 +38,7 @@ struct DispatchSettings {
   bool lazyfree_expire = false;
   bool lazyfree_server_del = false;
   bool lazyfree_user_del = false;
+  bool lazyfree_user_flush = false;
   bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
