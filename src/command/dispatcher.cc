@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/cycles.h"
+#include "src/base/prefetch.h"
 #include "src/command/keys.h"
 #include "src/command/transaction.h"
 
@@ -70,10 +71,7 @@ void Dispatcher::prepare_window() {
     if (row) hash_keys(*row, words, hashes_);
     prepared_.push_back({words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
   }
-  if (prepared_.size() > 1) {
-    prefetch_keys(false);
-    prefetch_keys(true);
-  }
+  if (prepared_.size() > 1) prefetch_keys();
 }
 
 void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,
@@ -84,13 +82,32 @@ void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> w
 }
 
 // A missing try_lock costs only a cache miss later on.
-void Dispatcher::prefetch_keys(bool items) {
-  for (const HashedKey& key : hashes_) {
-    Stripe& stripe = keyspace_.stripe(stripe_of(key.hash));
-    if (keyspace_.locking() && !stripe.mutex.try_lock()) continue;
-    const EntryTable& table = stripe.shards[keyspace_.physical(batch_db_)].keys;
-    items ? table.prefetch_items(key.hash) : table.prefetch_bucket(key.hash);
-    if (keyspace_.locking()) stripe.mutex.unlock();
+// First all buckets, then the entries in them. With several workers a bucket may be gone once its
+// stripe is unlocked, so it is looked up again.
+void Dispatcher::prefetch_keys() {
+  if (!keyspace_.locking()) {
+    const unsigned db = keyspace_.physical(batch_db_);
+    buckets_.clear();
+    for (const HashedKey& key : hashes_) {
+      const EntryTable& table = keyspace_.shard(stripe_of(key.hash), db).keys;
+      buckets_.push_back(table.home(key.hash));
+      prefetch_line(buckets_.back());
+    }
+    for (std::size_t i = 0; i < hashes_.size(); ++i) {
+      EntryTable::prefetch_items(buckets_[i], hashes_[i].hash);
+    }
+    return;
+  }
+  for (const bool items : {false, true}) {
+    for (const HashedKey& key : hashes_) {
+      const unsigned index = stripe_of(key.hash);
+      Stripe& stripe = keyspace_.stripe(index);
+      if (!stripe.mutex.try_lock()) continue;
+      const EntryTable& table = keyspace_.shard(index, keyspace_.physical(batch_db_)).keys;
+      const Bucket* bucket = table.home(key.hash);
+      items ? EntryTable::prefetch_items(bucket, key.hash) : prefetch_line(bucket);
+      stripe.mutex.unlock();
+    }
   }
 }
 

@@ -148,7 +148,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
-  void prefetch_keys(bool items);
+  void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
   static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
@@ -216,6 +216,7 @@ class Dispatcher {
   std::vector<Prepared> prepared_;
   std::size_t prepared_at_{0};
   std::vector<HashedKey> hashes_;      // of the window
+  std::vector<const Bucket*> buckets_;  // where they are, while they are brought in
   std::vector<HashedKey> own_hashes_;  // of a request outside any batch
   std::int64_t now_us_{0};
   std::uint64_t cycles_{0};        // when the last run ended

@@ -1,7 +1,6 @@
 // PING, ECHO, QUIT, RESET, HELLO and AUTH.
-#include <fmt/format.h>
-
 #include "protocol/reply_writer.h"
+#include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_names.h"
 #include "src/server/server.h"
@@ -162,7 +161,8 @@ Status hello(Context& ctx, Args args, ReplyWriter& reply) {
 }
 
 constexpr std::uint32_t kAnytime = kFast | kLoading | kStale | kConnection;
-constexpr std::uint32_t kLogin = kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
+constexpr std::uint32_t kLogin =
+    kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "ping",

@@ -82,13 +82,12 @@ Bytes object_line(const Entry& entry, const RunEnvironment& env) {
 }
 
 Bytes table_stats(const LockedStripes& locked, unsigned db) {
-  const Keyspace& keyspace = locked.keyspace();
   std::size_t keys = 0;
   std::size_t expires = 0;
   std::size_t key_bytes = 0;
   std::size_t expire_bytes = 0;
   for (unsigned index = 0; index < kStripes; ++index) {
-    const Shard& shard = locked.stripe(index).shards[keyspace.physical(db)];
+    const Shard& shard = locked.shard_at(index, db);
     keys += shard.keys.size();
     expires += shard.expires.size();
     key_bytes += shard.keys.memory_usage();

@@ -41,7 +41,7 @@ TEST_CASE("a set string replaces whatever was there", "[store]") {
                                                                        : "embstr";
           REQUIRE(rig.entry("k")->encoding() == Bytes(encoding));
           const std::uint64_t hash = hash_in_memory("k");
-          REQUIRE(is_sound(rig.keyspace.stripe(stripe_of(hash)).shards[0], stripe_of(hash)));
+          REQUIRE(is_sound(rig.keyspace.shard(stripe_of(hash), 0), stripe_of(hash)));
           REQUIRE(rig.changes.count == 2);
         }
       }
