@@ -163,6 +163,17 @@ Status FileJournal::sync_now() {
   return sync_up_to(position(), names);
 }
 
+void FileJournal::request_sync(Lsn lsn) {
+  // What is not yet written cannot be synced, and the thread must not turn round for it.
+  lsn = std::min(lsn, written());
+  if (lsn <= synced() || lsn <= sync_wanted_) return;
+  {
+    std::lock_guard lock(wake_mutex_);
+    sync_wanted_ = std::max<Lsn>(sync_wanted_, lsn);
+  }
+  wake_sync_thread(Wake::kAlways);
+}
+
 // Syncs are made by one thread only: the system tells an error to one caller, and another that
 // syncs the same file at the same time would take its own success for the truth.
 Status FileJournal::sync_up_to(Lsn target, std::uint64_t names) {

@@ -73,6 +73,7 @@ class FileJournal final : public Journal {
   void flush() override;
   void set_mode(SyncMode mode) override;
   Status sync_now() override;
+  void request_sync(Lsn lsn) override;
   Status close() override;
   Status start_timeline(ByteView replication_id, Lsn first_lsn) override;
   Status change_replication_id(ByteView replication_id) override;
@@ -213,8 +214,8 @@ class FileJournal final : public Journal {
   std::atomic<bool> full_waiting_{false};
   std::atomic<bool> prepare_failed_{false};
   std::atomic<bool> sync_idle_{false};
-  std::atomic<Lsn> sync_wanted_{0};  // sync_now()
   std::ptrdiff_t waiting_seen_ = -1;            // by the sync thread, when it last put a sync off
+  std::atomic<Lsn> sync_wanted_{0};  // sync_now(), request_sync()
   std::atomic<std::int64_t> last_sync_us_{0};   // when the last one began
   std::atomic<std::int64_t> last_retry_us_{0};
 

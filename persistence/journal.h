@@ -137,6 +137,8 @@ class Journal {
   // Flushes and returns when all that was appended before the call is on disk, in every mode; or
   // the error that prevents it.
   virtual Status sync_now() = 0;
+  // Asks for the sync of what is written before `lsn`, in every mode, without waiting for it.
+  virtual void request_sync(Lsn lsn) { (void)lsn; }
   // Ends in good order: everything synced, the file cut to its length. Nothing may be appended
   // afterwards.
   virtual Status close() = 0;

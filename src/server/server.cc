@@ -201,6 +201,8 @@ bool Server::is_local(const Session& session) const {
 int Server::run() {
   const auto config = config_.current();
   loading_.store(config->appendonly, std::memory_order_release);
+  // A loader is a second thread even where there is one worker.
+  keyspace_.set_locking(worker_count() > 1 || config->appendonly);
   watch_signals();
   for (unsigned i = 1; i < worker_count(); ++i) {
     threads_.emplace_back([this, i] {
@@ -212,7 +214,6 @@ int Server::run() {
   if (config->appendonly) {
     start_loading();
   } else {
-    keyspace_.set_locking(worker_count() > 1);
     ready();
   }
   workers_[0]->run();

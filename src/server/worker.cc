@@ -167,6 +167,7 @@ void Worker::end_of_turn() {
   if (expire_left_us_ > 0) expire_slice();
   Journal& journal = dispatcher_->journal();
   if (journal.written() < journal.position()) journal.flush();
+  if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
   send_outputs();
   if (!closing_.empty()) destroy_closed();
   if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
@@ -254,6 +255,7 @@ void Worker::resume_later(Client& client) {
 void Worker::waiting(Client& client) {
   KeyspaceStats::bump(stats_.blocked);
   if (client.blocked() == Blocked::kOnSync) sync_waits_.push_back(client.identity.id);
+  sync_wish_ = std::max(sync_wish_, client.awaited_sync());
   if (client.deadline_ms() == 0) return;
   deadlines_.emplace(client.deadline_ms(), client.identity.id);
   if (deadlines_.begin()->second == client.identity.id) arm_deadlines();

@@ -216,6 +216,7 @@ class Worker final : public DispatchHost {
   std::vector<std::uint64_t> resuming_;
   std::vector<std::uint64_t> paused_;
   std::vector<std::uint64_t> sync_waits_;  // clients in WAITAOF
+  Lsn sync_wish_{0};                       // what those of this turn wait for
   std::vector<Delivery> deliveries_;       // of this worker's own dispatcher
   std::vector<Client*> monitors_;
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client

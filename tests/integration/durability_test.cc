@@ -70,14 +70,15 @@ class SmallDisk {
 
   bool mounted() const { return mounted_; }
   const std::string& path() const { return path_; }
-  // Somebody else's file takes all that is free, or goes.
-  void fill() const {
-    std::ofstream file(path_ + "/filler", std::ios::app);
+  // Somebody else's file of `bytes`, or of all that is free.
+  void take(const std::string& name, std::size_t bytes = SIZE_MAX) const {
+    std::ofstream file(path_ + "/" + name);
     const std::string block(4096, 'f');
-    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    for (std::size_t done = 0; done < bytes; done += block.size()) {
+      if (!file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) return;
     }
   }
-  void make_room() const { std::filesystem::remove(path_ + "/filler"); }
+  void give_back(const std::string& name) const { std::filesystem::remove(path_ + "/" + name); }
 
  private:
   std::string path_;
@@ -156,7 +157,10 @@ TEST_CASE("SIGTERM and SHUTDOWN end the process cleanly", "[integration]") {
 TEST_CASE("SHUTDOWN in all its forms, and SIGINT, keep what was written", "[integration]") {
   ServerProcess server(GENERATE(from_range(thread_counts())), {"--appendonly", "yes"});
   const std::vector<std::vector<std::string>> forms = {
-      {"SHUTDOWN"}, {"SHUTDOWN", "SAVE"}, {"SHUTDOWN", "NOSAVE", "NOW"}, {"SHUTDOWN", "NOW", "FORCE"}};
+      {"SHUTDOWN"},
+      {"SHUTDOWN", "SAVE"},
+      {"SHUTDOWN", "NOSAVE", "NOW"},
+      {"SHUTDOWN", "NOW", "FORCE"}};
   int written = 0;
   for (const std::vector<std::string>& form : forms) {
     Client client(server.port()), busy(server.port());
@@ -253,18 +257,20 @@ TEST_CASE("a limit on files refuses writes, and they go on behind it", "[integra
 
 // Goal: likewise on a disk that is really full, smaller than one segment, and at a start on it.
 TEST_CASE("a full disk refuses writes and recovers", "[integration]") {
-  const SmallDisk disk("14m");
+  const SmallDisk disk("18m");
   if (!disk.mounted()) {
     WARN("no right to mount a small disk: not tested");
     return;
   }
+  disk.take("first", 3UL << 20);
+  disk.take("second", 3UL << 20);
   const std::string fsync = GENERATE(as<std::string>{}, "always", "everysec");
   ServerProcess server(
       GENERATE(from_range(thread_counts())),
       {"--appendonly", "yes", "--appendfsync", fsync, "--dir", disk.path()});
   Client client(server.port());
   REQUIRE(client.ask({"SET", "before", "1"}) == "OK");
-  disk.fill();
+  disk.take("rest");
   const std::string value(10000, 'x');
   const int first = write_until_refused(client, "first", value);
   REQUIRE(client.ask({"GET", "before"}) == "1");
@@ -273,9 +279,9 @@ TEST_CASE("a full disk refuses writes and recovers", "[integration]") {
   REQUIRE(client.call({"INFO", "persistence"}).text().find("aof_last_write_status:err") !=
           std::string::npos);
 
-  disk.make_room();
+  disk.give_back("first");
   REQUIRE(eventually([&] { return client.ask({"SET", "between", "2"}) == "OK"; }));
-  disk.fill();
+  disk.take("first");
   const int second = write_until_refused(client, "second", value);
   server.kill9();
   server.start();
@@ -283,7 +289,7 @@ TEST_CASE("a full disk refuses writes and recovers", "[integration]") {
   REQUIRE(next.ask({"GET", "between"}) == "2");
   check_kept(next, "first", first, value);
   check_kept(next, "second", second, value);
-  disk.make_room();
+  disk.give_back("second");
   REQUIRE(eventually([&] { return next.ask({"SET", "after", "3"}) == "OK"; }));
   REQUIRE(server.stop() == 0);
   server.start();

@@ -248,6 +248,43 @@ TEST_CASE("a full disk is noticed before records are taken", "[persistence]") {
   CHECK(recover_all(files).records.size() == static_cast<std::size_t>(taken) + 1);
 }
 
+TEST_CASE("a disk smaller than a segment is used all the same", "[persistence]") {
+  QuietLog quiet;
+  MemoryFileSystem files;
+  ManualClock clock;
+  files.set_capacity(300UL << 10);
+  Opened opened = open_journal(files, clock, simulated(SyncMode::kEverySecond, 1UL << 20));
+  REQUIRE(opened.journal);
+  FileJournal& journal = *opened.journal;
+  const Bytes words = set_request(1, 500);
+  std::size_t taken = 0;
+  const auto take = [&](std::size_t most) {
+    for (std::size_t i = 0; i < most && journal.writable(words.size()); ++i, ++taken) {
+      journal.append({.words = words});
+      journal.flush();
+      journal.work();
+      REQUIRE(journal.written() == journal.position());
+    }
+  };
+  take(10'000);
+  CHECK(taken > 100);
+  CHECK_FALSE(journal.writable(1));  // not even a small one: the disk is full for all
+  CHECK(journal.stats().failing);
+
+  // A new start on the full disk reads all and refuses writes.
+  opened.journal.reset();
+  Opened again = open_journal(files, clock, simulated(SyncMode::kEverySecond, 1UL << 20));
+  REQUIRE(again.journal);
+  CHECK(again.sink.records.size() == taken);
+  files.set_capacity(4UL << 20);
+  clock.advance_ms(150);
+  REQUIRE(again.journal->writable(words.size()));
+  again.journal->append({.words = words});
+  again.journal->flush();
+  REQUIRE(again.journal->close());
+  CHECK(recover_all(files).records.size() == taken + 1);
+}
+
 TEST_CASE("a large record asks for room of its own", "[persistence]") {
   QuietLog quiet;
   MemoryFileSystem files;
