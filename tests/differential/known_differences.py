@@ -22,6 +22,8 @@ REPLIES = [
     (("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"),
      r"\(error\) ERR timeout is negative", r"\(error\) ERR timeout is out of range",
      "7.2 sees that the timeout overflows"),
+    (("LCS",), r"\(error\) ERR Insufficient memory, transient memory for LCS exceeds "
+     r"proto-max-bulk-len", ANY, "Memoir's table takes a bit for a cell, Redis's four bytes"),
     (("LPOS",), ANY, r"\(error\) ERR value is out of range, value must between "
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
@@ -82,7 +84,7 @@ def depends_on_rerun(writes):
     holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may,
     and where another waiting request pushes to one of its keys.
     """
-    return any(write[0] in (b"SET", b"SADD") for write in writes)
+    return any(write[0] in (b"SET", b"SADD", b"RENAME", b"COPY") for write in writes)
 
 
 def without_stores_over_others(writes, emptied):
