@@ -77,6 +77,12 @@ def changes_queueing(request):
     return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 
+def names_before_error(request):
+    """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then sees an error."""
+    words = [word.upper() for word in request]
+    return words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
+
+
 def depends_on_rerun(writes):
     """Whether a request that waits for several keys may get something else from 7.2, outside MULTI.
 
