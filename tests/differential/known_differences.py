@@ -30,8 +30,8 @@ REPLIES = [
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
     (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
-    (("COMMAND",), r"\(error\) ERR Invalid number of arguments specified for command",
-     r"\['[xz]\w+'\]",
+    (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
+     r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
 ]
 
@@ -108,14 +108,16 @@ def without_stores_over_others(writes, emptied):
 _compiled = None
 
 
-def reason(command, oracle, subject):
-    """Why the two replies (as text) may differ for this command, or None."""
+def reason(request, oracle, subject):
+    """Why the two replies (as text) to a request may differ, or None."""
     global _compiled
     if _compiled is None:
         _compiled = [(set(commands), re.compile(a), re.compile(b), why)
                      for commands, a, b, why in REPLIES]
+    words = [word.decode(errors="replace").upper() for word in request[:3]]
+    names = {words[0], " ".join(words)} if words else set()
     for commands, a, b, why in _compiled:
-        if command in commands and a.fullmatch(oracle) and b.fullmatch(subject):
+        if names & commands and a.fullmatch(oracle) and b.fullmatch(subject):
             return why
     return None
 
