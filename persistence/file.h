@@ -39,7 +39,7 @@ class File {
   virtual Status sync() = 0;
   virtual Result<std::uint64_t> size() = 0;
   // Makes [offset, offset + bytes) part of the file, beyond its end. Where the file system cannot
-  // reserve, kReserve only lengthens the file.
+  // reserve, kReserve writes zeros, too.
   virtual Status allocate(std::uint64_t offset, std::uint64_t bytes, Fill fill) = 0;
   virtual Status truncate(std::uint64_t bytes) = 0;
 };
@@ -78,6 +78,9 @@ class FileSystem {
   // kIo with "... is in use by another process" if somebody has it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   virtual Result<DirectoryEntry> info(const std::string& path) = 0;
+  // How long a file of this process may be at present (ulimit -f): a write beyond it fails, even
+  // into space that has been allocated.
+  virtual std::uint64_t file_bytes_max() { return UINT64_MAX; }
 };
 
 // The operating system's. Shared, stateless.

@@ -82,7 +82,9 @@ Status FileJournal::begin_timeline(std::uint32_t number, ByteView replication_id
   first.directory = path;
   first.timeline = number;
   first.replication_id = Bytes(replication_id);
-  auto segment = SegmentWriter::prepare(files_, first);
+  first.bytes = std::min(first.bytes, files_.file_bytes_max());
+  // On a disk that is all but full the journal opens and refuses writes, as continue_segment().
+  auto segment = SegmentWriter::prepare(files_, first, kSegmentHeaderBytes);
   if (!segment) return segment.error();
   if (Status named = (*segment)->name(files_, path, first_lsn); !named) return named;
   if (Status synced = files_.sync_directory(path); !synced) return synced;

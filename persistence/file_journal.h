@@ -55,6 +55,10 @@ class FileJournal final : public Journal {
   static constexpr std::uint64_t kSegmentBytesMin = 4096;
   static constexpr std::int64_t kRetryUs = 100'000;
   static constexpr std::int64_t kEverySecondUs = 1'000'000;
+  // With `always`: from how many waiting clients on syncs keep a distance, and which.
+  static constexpr std::ptrdiff_t kGroupClients = 32;
+  static constexpr std::int64_t kGroupUs = 1000;
+  static constexpr std::int64_t kGroupStepUs = 150;
 
   // Opens for appending what recover_journal() found. On return the journal is durable up to
   // position().
@@ -123,10 +127,14 @@ class FileJournal final : public Journal {
   Status roll(Lsn first_lsn);
   void note_written(const PendingBatch::Frame& frame);
   SegmentWriter::Plan plan(Fill fill);
+  std::uint64_t room_in(const SegmentWriter& segment) const;
+  Status prepare_now(std::uint64_t bytes_min);
   Fill fill() const;
   std::uint64_t slack() const;
+  std::uint64_t room() const;
   void update_room();
-  Status ensure_room(std::size_t bytes);
+  void found_room();
+  Status ensure_room(std::uint64_t bytes);
   Status make_room(std::size_t bytes);
   void drop_next();
 
@@ -148,7 +156,8 @@ class FileJournal final : public Journal {
   void prepare_next();
   void seal_full();
   // Microseconds until the sync thread has something to do; 0: now; negative: nothing in sight.
-  std::int64_t sync_due_us() const;
+  std::int64_t sync_due_us();
+  std::int64_t group_delay_us(std::int64_t now);
   void sync_round();
   void sync_loop();
   void upkeep_loop();
@@ -195,6 +204,7 @@ class FileJournal final : public Journal {
   std::string failure_;               // the reason, while state_ is not kGood or there is no room
   bool no_room_ = false;
   std::int64_t room_tried_us_ = 0;
+  std::uint64_t refused_bytes_ = UINT64_MAX;  // by the last refusal for want of room
   JournalStats stats_;
 
   SessionTable sessions_;
@@ -204,6 +214,7 @@ class FileJournal final : public Journal {
   std::atomic<bool> prepare_failed_{false};
   std::atomic<bool> sync_idle_{false};
   std::atomic<Lsn> sync_wanted_{0};  // sync_now()
+  std::ptrdiff_t waiting_seen_ = -1;            // by the sync thread, when it last put a sync off
   std::atomic<std::int64_t> last_sync_us_{0};   // when the last one began
   std::atomic<std::int64_t> last_retry_us_{0};
 

@@ -8,6 +8,11 @@
 
 namespace memoir {
 
+namespace {
+// On a disk that is nearly full smaller segments are not worth preparing ahead.
+constexpr std::uint64_t kPreparedMin = 1UL << 20;
+}  // namespace
+
 // ---- failure -----------------------------------------------------------------------------------
 
 // Under write_mutex_.
@@ -100,9 +105,7 @@ Status FileJournal::prepare_rewritten(SegmentPtr& target) {
   std::lock_guard lock(write_mutex_);
   // The prepared segment is taken first: it has its space even where the disk is full.
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(kSegmentBytesMin); !prepared) return prepared;
   }
   target = std::exchange(next_, nullptr);
   return ok;
@@ -196,7 +199,7 @@ void FileJournal::sync_step(SyncWhat what) {
   tell_progress();
 }
 
-std::int64_t FileJournal::sync_due_us() const {
+std::int64_t FileJournal::sync_due_us() {
   const State state = state_.load(std::memory_order_acquire);
   if (state == State::kClosed) return -1;
   const std::int64_t now = clock_.monotonic_us();
@@ -205,12 +208,26 @@ std::int64_t FileJournal::sync_due_us() const {
   if (full_waiting_ || sync_wanted_ > synced_lsn) return 0;
   if (written_.load(std::memory_order_seq_cst) <= synced_lsn) return -1;
   switch (mode()) {
-    case SyncMode::kAlways: return 0;
+    case SyncMode::kAlways: return group_delay_us(now);
     case SyncMode::kEverySecond:
       return std::max<std::int64_t>(0, last_sync_us_ + kEverySecondUs - now);
     case SyncMode::kNo: return -1;
   }
   return -1;
+}
+
+// Each sync takes some processor time from the workers, so while many clients wait, and ever more come to
+// wait, syncs keep a distance: one then serves them all (the idea of PostgreSQL's commit_delay). Asked
+// again after kGroupStepUs at the latest; once no more clients have come the sync begins.
+std::int64_t FileJournal::group_delay_us(std::int64_t now) {
+  const std::ptrdiff_t waiting = waiting_.load(std::memory_order_relaxed);
+  const std::int64_t left = last_sync_us_ + kGroupUs - now;
+  if (waiting < kGroupClients || left <= 0 || waiting == waiting_seen_) {
+    waiting_seen_ = -1;
+    return 0;
+  }
+  waiting_seen_ = waiting;
+  return std::min(left, kGroupStepUs);
 }
 
 void FileJournal::sync_round() {
@@ -255,7 +272,7 @@ void FileJournal::prepare_next() {
     }
     wanted = plan(fill());
   }
-  auto prepared = SegmentWriter::prepare(files_, wanted);
+  auto prepared = SegmentWriter::prepare(files_, wanted, kPreparedMin);
   std::lock_guard lock(write_mutex_);
   const bool had_failed = prepare_failed_.exchange(!prepared);
   if (!prepared) {
@@ -271,9 +288,8 @@ void FileJournal::prepare_next() {
     return;
   }
   next_ = *std::move(prepared);
-  update_room();
   if (had_failed) log_notice("Journal: the next segment is prepared");
-  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  found_room();
 }
 
 // ---- threads -----------------------------------------------------------------------------------

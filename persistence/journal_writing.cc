@@ -58,7 +58,9 @@ Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
   sessions_.declare(frame.entries, active_->serial(), session_bytes_);
   const std::uint64_t bytes = kFrameHeadBytes + frame.entries.size_bytes() +
                               session_bytes_.size() + frame.words.size();
-  const bool fits = active_->end() + bytes <= segment_bytes_ || bytes <= active_->room();
+  // Beyond what is allocated only where nothing else is: the disk may have no more.
+  const bool fits = bytes <= room_in(*active_) ||
+                    (!next_ && active_->end() + bytes <= segment_bytes_);
   if (!fits && active_->has_frames()) {
     sessions_.undo();
     if (Status rolled = roll(frame.first_lsn); !rolled) return rolled;
@@ -85,9 +87,7 @@ Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
 // The next segment becomes the active one, under the name that `first_lsn` gives it.
 Status FileJournal::roll(Lsn first_lsn) {
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(kSegmentBytesMin); !prepared) return prepared;
   }
   if (Status named = next_->name(files_, timeline_path_, first_lsn); !named) return named;
   if (active_->has_frames()) full_.push_back(std::move(active_));
@@ -108,12 +108,29 @@ void FileJournal::note_written(const PendingBatch::Frame& frame) {
   if (!next_ && !prepare_failed_ && active_->room() < segment_bytes_ / 2) wake_upkeep_thread();
 }
 
-void FileJournal::update_room() {
-  const std::uint64_t room = next_ ? next_->room() : active_->room();
-  room_limit_.store(spent_written_ + room, std::memory_order_relaxed);
+// Bytes that can surely be written behind the segment's last frame.
+std::uint64_t FileJournal::room_in(const SegmentWriter& segment) const {
+  const std::uint64_t longest = files_.file_bytes_max();
+  return longest > segment.end() ? std::min(segment.room(), longest - segment.end()) : 0;
 }
 
-// The slow side of writable(): more room is needed than is known to be there.
+// A next segment, of the usual length if the disk has the space, of `bytes_min` at least.
+Status FileJournal::prepare_now(std::uint64_t bytes_min) {
+  auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve), bytes_min);
+  if (!prepared) return prepared.error();
+  next_ = *std::move(prepared);
+  return ok;
+}
+
+std::uint64_t FileJournal::room() const { return room_in(next_ ? *next_ : *active_); }
+
+void FileJournal::update_room() {
+  room_limit_.store(no_room_ ? 0 : spent_written_ + room(), std::memory_order_relaxed);
+}
+
+// The slow side of writable(): more room is needed than is known to be there. A disk without room
+// for a small record is full: all writes are refused until it has some again. A large one is
+// refused by itself.
 Status FileJournal::make_room(std::size_t bytes) {
   if (bytes > kRecordBytesMax - 2 * kSelectBytesMax) {
     return Error("ERR the change is too large for one journal record");
@@ -121,32 +138,38 @@ Status FileJournal::make_room(std::size_t bytes) {
   std::lock_guard lock(write_mutex_);
   if (state_ != State::kGood) return refusal();
   const std::int64_t now = clock_.monotonic_us();
-  if (no_room_ && now < room_tried_us_ + kRetryUs) return refusal();
+  if ((no_room_ || bytes >= refused_bytes_) && now < room_tried_us_ + kRetryUs) return refusal();
   room_tried_us_ = now;
-  if (Status done = ensure_room(bytes); !done) {
+  if (Status done = ensure_room(no_room_ ? std::max<std::uint64_t>(bytes, slack()) : bytes);
+      !done) {
     failure_ = done.error().text();
-    if (!std::exchange(no_room_, true)) {
+    refused_bytes_ = bytes;
+    if (bytes <= slack() && !std::exchange(no_room_, true)) {
       log_warning("Journal: no room for further records: {}. Writes are refused until there is",
                   failure_);
     }
+    update_room();
     return refusal();
   }
-  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  found_room();
   return ok;
 }
 
-Status FileJournal::ensure_room(std::size_t bytes) {
+void FileJournal::found_room() {
+  refused_bytes_ = UINT64_MAX;
+  if (std::exchange(no_room_, false)) log_notice("Journal: there is room again; writes go on");
+  update_room();
+}
+
+Status FileJournal::ensure_room(std::uint64_t bytes) {
   const std::uint64_t need =
       spent_.load(std::memory_order_relaxed) - spent_written_ + bytes + 2 * slack();
-  update_room();
-  if (spent_written_ + need <= room_limit_) return ok;
+  if (need <= room()) return ok;
   if (!next_) {
-    auto prepared = SegmentWriter::prepare(files_, plan(Fill::kReserve));
-    if (!prepared) return prepared.error();
-    next_ = *std::move(prepared);
+    if (Status prepared = prepare_now(need + kSegmentHeaderBytes); !prepared) return prepared;
   }
   Status reserved = next_->reserve(need);
-  update_room();
+  if (reserved && need > room()) return Error("File too large");
   return reserved;
 }
 

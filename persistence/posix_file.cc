@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -146,8 +147,7 @@ class PosixFile final : public File {
     if (done != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) {
       return system_error(errno);
     }
-    if (fill == Fill::kZeros) return write_zeros(offset, bytes);
-    return done == 0 ? Status(ok) : lengthen(offset + bytes);
+    return done == 0 && fill == Fill::kReserve ? Status(ok) : write_zeros(offset, bytes);
   }
 
   Status truncate(std::uint64_t bytes) override {
@@ -168,11 +168,6 @@ class PosixFile final : public File {
       bytes -= step;
     }
     return ok;
-  }
-  Status lengthen(std::uint64_t bytes) {
-    const auto now = size();
-    if (!now) return Error(now.peek_error().clone());
-    return *now >= bytes ? Status(ok) : truncate(bytes);
   }
 
   int fd_;
@@ -280,6 +275,12 @@ class PosixFileSystem final : public FileSystem {
     struct stat info;
     if (::stat(path.c_str(), &info) != 0) return path_error(path, errno);
     return DirectoryEntry{base_name(path), S_ISDIR(info.st_mode)};
+  }
+
+  std::uint64_t file_bytes_max() override {
+    struct rlimit limit;
+    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0) return UINT64_MAX;
+    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
   }
 };
 

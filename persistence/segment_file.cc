@@ -40,8 +40,19 @@ Status fill_prepared(SegmentWriter& segment, const SegmentHeader& header, std::u
 
 }  // namespace
 
-Result<std::shared_ptr<SegmentWriter>> SegmentWriter::prepare(FileSystem& files,
-                                                              const Plan& plan) {
+Result<std::shared_ptr<SegmentWriter>> SegmentWriter::prepare(FileSystem& files, Plan plan,
+                                                              std::uint64_t bytes_min) {
+  // Such a limit is somebody's wish to see it kept, not to see more files.
+  if (plan.bytes > files.file_bytes_max()) return Error(ErrorCode::kNoSpace, "File too large");
+  for (;; plan.bytes = std::max(plan.bytes / 2, bytes_min)) {
+    auto segment = prepare_whole(files, plan);
+    if (segment || plan.bytes <= bytes_min) return segment;
+    if (segment.peek_error().code() != ErrorCode::kNoSpace) return segment;
+  }
+}
+
+Result<std::shared_ptr<SegmentWriter>> SegmentWriter::prepare_whole(FileSystem& files,
+                                                                    const Plan& plan) {
   auto segment = std::make_shared<SegmentWriter>();
   segment->path_ = join_path(plan.directory, fmt::format("{}{}{}", kPreparedPrefix, plan.serial,
                                                          kPreparedSuffix));

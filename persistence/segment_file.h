@@ -26,8 +26,10 @@ class SegmentWriter {
     Fill fill = Fill::kReserve;
   };
 
-  // Writes header and space and syncs both. On failure nothing stays behind.
-  static Result<std::shared_ptr<SegmentWriter>> prepare(FileSystem& files, const Plan& plan);
+  // Writes header and space and syncs both. On failure nothing stays behind. On a disk without
+  // that much space the segment gets less, but at least `bytes_min`.
+  static Result<std::shared_ptr<SegmentWriter>> prepare(FileSystem& files, Plan plan,
+                                                        std::uint64_t bytes_min);
   // Continues an existing segment behind its last frame.
   static Result<std::shared_ptr<SegmentWriter>> reopen(FileSystem& files, const std::string& path,
                                                        std::uint64_t serial, Lsn first_lsn,
@@ -56,6 +58,9 @@ class SegmentWriter {
   void set_synced_end(std::uint64_t end) { synced_end_ = end; }
 
  private:
+  static Result<std::shared_ptr<SegmentWriter>> prepare_whole(FileSystem& files,
+                                                              const Plan& plan);
+
   std::unique_ptr<File> file_;
   std::string path_;
   Lsn first_lsn_ = 0;

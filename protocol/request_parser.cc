@@ -67,7 +67,7 @@ RequestParser::Space RequestParser::space() {
     return {large_.data() + large_received_, missing};
   }
   if (capacity_ - end_ < read_bytes_) make_room(read_bytes_);
-  return {buffer_ + end_, capacity_ - end_};
+  return {buffer_ + end_, read_bytes_};
 }
 
 void RequestParser::received(std::size_t bytes) {
@@ -78,7 +78,7 @@ void RequestParser::received(std::size_t bytes) {
     return;
   }
   // A read that fills all the room has probably left more in the socket: offer more next time.
-  if (bytes == capacity_ - end_) read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);
+  if (bytes == read_bytes_) read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);
   end_ += bytes;
   DEBUG_ASSERT(end_ <= capacity_);
 }
@@ -169,6 +169,7 @@ RequestParser::Step RequestParser::parse_multibulk(const RequestLimits& limits) 
         if (static_cast<std::size_t>(end - word) < size + 2 || size > plain_max) break;
         if (!ends_line(word + size)) break;
         words_.emplace_back().text = ByteView(word, size);
+        if (size >= kLargeBulkBytes) [[unlikely]] expect_large();
         at = word + size + 2;
         if (--words_left_ == 0) break;
       }
@@ -264,6 +265,7 @@ RequestParser::Step RequestParser::parse_bulk() {
     const char* const text = buffer_ + scan_;
     if (!ends_line(text + bulk_bytes_)) canonical_ = false;
     words_.emplace_back().text = ByteView(text, bulk_bytes_);
+    if (bulk_bytes_ >= kLargeBulkBytes) expect_large();
     scan_ += bulk_bytes_ + kLineEnd.size();
   }
   bulk_bytes_ = kUnknown;
@@ -273,6 +275,7 @@ RequestParser::Step RequestParser::parse_bulk() {
 
 // Gives the word at scan_ an allocation of its own; what of it is here moves there.
 void RequestParser::start_large(std::size_t bytes) {
+  expect_large();
   large_ = SharedBytes::with_size(bytes, bytes + kLineEnd.size());
   large_received_ = end_ - scan_;
   std::memcpy(large_.data(), buffer_ + scan_, large_received_);

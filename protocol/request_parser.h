@@ -100,6 +100,9 @@ class RequestParser {
   bool split_quoted(ByteView line);
   void split_plain(ByteView line);
   void start_large(std::size_t bytes);
+  // Short reads from now on, so that little of the next large word arrives in the query buffer,
+  // from where it would have to be copied.
+  void expect_large() { read_bytes_ = kReadBytes; }
   std::size_t large_missing() const;
   void finish_request();
   void make_room(std::size_t bytes);

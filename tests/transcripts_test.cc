@@ -296,7 +296,7 @@ std::map<Bytes, Bytes> contents_of(Keyspace& keyspace, std::int64_t now_ms) {
   std::map<Bytes, Bytes> contents;
   for (unsigned i = 0; i < kStripes; ++i) {
     for (unsigned db = 0; db < keyspace.databases(); ++db) {
-      const Shard& shard = keyspace.stripe(i).shards[keyspace.physical(db)];
+      const Shard& shard = keyspace.shard(i, keyspace.physical(db));
       shard.keys.for_each([&](TableItem item) {
         const auto& entry = *static_cast<const Entry*>(item.pointer);
         if (entry.has_expiry() && entry.expire_ms() <= now_ms) return;

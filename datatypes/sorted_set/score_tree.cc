@@ -78,7 +78,7 @@ unsigned ScoreTree::child_of(Node* node, double score, ByteView member) {
 // Asks for a node's header and scores at once, since a search in them jumps.
 void ScoreTree::prefetch_node(const Node* node) {
   const char* line = reinterpret_cast<const char*>(node);
-  for (unsigned i = 0; i < 8; ++i) memoir::prefetch(line + i * 64);
+  for (unsigned i = 0; i < 8; ++i) prefetch_line(line + i * 64);
 }
 
 // --- nodes ---

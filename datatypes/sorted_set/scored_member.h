@@ -54,7 +54,7 @@ class ScoredMember {
   TableItem item() const {
     return {block(), static_cast<std::uint8_t>(word_ >> kLengthShift)};
   }
-  void prefetch() const { memoir::prefetch(block()); }
+  void prefetch() const { prefetch_line(block()); }
   std::size_t block_bytes() const { return usable_size(block()); }
 
  private:

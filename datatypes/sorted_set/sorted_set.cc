@@ -64,7 +64,7 @@ void SortedSet::Index::forget(std::span<const ScoredMember> members) {
     for (const ScoredMember next : members.first(std::min(kStep, members.size()))) next.prefetch();
     for (std::size_t i = 0; i < step.size(); ++i) {
       hashes[i] = hash_in_memory(step[i].member());
-      table.prefetch_bucket(hashes[i]);
+      prefetch_line(table.home(hashes[i]));
     }
     for (std::size_t i = 0; i < step.size(); ++i) {
       table.erase(table.find(step[i].member(), hashes[i]), hashes[i]);
@@ -169,7 +169,7 @@ SortedSet::Added SortedSet::add_to_pairs(ByteView member, double score, const Ru
 
 SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Rules& rules) {
   const std::uint64_t hash = hash_in_memory(member);
-  index_->table.prefetch_bucket(hash);
+  prefetch_line(index_->table.home(hash));
   if (!rules.increment) index_->tree.prefetch(score);  // while the bucket is on its way
   if (const ScoredMember found = index_->find(member, hash)) {
     const Outcome outcome = judge(rules, found.score(), score);

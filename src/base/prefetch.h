@@ -4,7 +4,7 @@
 namespace memoir {
 
 // Not the bare builtin: GCC takes a function that only prefetches for one without effect and drops its calls.
-inline void prefetch(const void* address) {
+inline void prefetch_line(const void* address) {
   __builtin_prefetch(address);
   asm volatile("" ::"r"(address));
 }

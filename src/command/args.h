@@ -24,6 +24,10 @@ class Args {
  public:
   // `words` without the command's own name.
   explicit Args(std::span<const Word> words) : words_(words) {}
+  // Not trivial, so that a call passes the address of an Args built in place, not a copy of its words.
+  Args(const Args& other)
+      : words_(other.words_), at_(other.at_), error_(other.error_), failed_(other.failed_) {}
+  Args& operator=(const Args&) = default;
 
   bool more() const { return at_ < words_.size(); }
   std::size_t left() const { return words_.size() - at_; }

@@ -33,7 +33,7 @@ std::uint64_t hash_name(ByteView name) {
 
 void CommandTable::add_row(const CommandSpec& spec, const CommandSpec* parent) {
   const auto index = static_cast<std::uint32_t>(rows_.size());
-  rows_.push_back({&spec, parent, index});
+  rows_.push_back({&spec, parent, index, spec.name});
   by_spec_[&spec] = index;
   if (!parent) commands_.push_back(index);
   for (const CommandSpec& child : spec.subcommands) add_row(child, &spec);
@@ -61,7 +61,7 @@ const CommandTable::Row* CommandTable::find(ByteView name) const {
   for (std::size_t at = hash_name(name);; ++at) {
     const std::uint32_t index = slots_[at & (slots_.size() - 1)];
     if (index == kEmpty) return nullptr;
-    if (equals_ignoring_case(rows_[index].spec->name, name)) return &rows_[index];
+    if (equals_ignoring_case(rows_[index].name, name)) return &rows_[index];
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/cycles.h"
+#include "src/base/prefetch.h"
 #include "src/command/keys.h"
 #include "src/command/transaction.h"
 
@@ -26,6 +27,14 @@ std::size_t bytes_of(std::span<const Word> words) {
   std::size_t bytes = kRecordSlack;
   for (const Word& word : words) bytes += word.text.size() + 16;
   return bytes;
+}
+
+// "*3\r\n", "$5\r\n"
+void append_header(Bytes& out, char type, std::size_t count) {
+  char text[kIntegerCharsMax];
+  out += type;
+  out.append(text, format_unsigned(count, text));
+  out += "\r\n";
 }
 
 }  // namespace
@@ -70,10 +79,7 @@ void Dispatcher::prepare_window() {
     if (row) hash_keys(*row, words, hashes_);
     prepared_.push_back({words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
   }
-  if (prepared_.size() > 1) {
-    prefetch_keys(false);
-    prefetch_keys(true);
-  }
+  if (prepared_.size() > 1) prefetch_keys();
 }
 
 void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,
@@ -84,13 +90,32 @@ void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> w
 }
 
 // A missing try_lock costs only a cache miss later on.
-void Dispatcher::prefetch_keys(bool items) {
-  for (const HashedKey& key : hashes_) {
-    Stripe& stripe = keyspace_.stripe(stripe_of(key.hash));
-    if (keyspace_.locking() && !stripe.mutex.try_lock()) continue;
-    const EntryTable& table = stripe.shards[keyspace_.physical(batch_db_)].keys;
-    items ? table.prefetch_items(key.hash) : table.prefetch_bucket(key.hash);
-    if (keyspace_.locking()) stripe.mutex.unlock();
+// First all buckets, then the entries in them. With several workers a bucket may be gone once its
+// stripe is unlocked, so it is looked up again.
+void Dispatcher::prefetch_keys() {
+  if (!keyspace_.locking()) {
+    const unsigned db = keyspace_.physical(batch_db_);
+    buckets_.clear();
+    for (const HashedKey& key : hashes_) {
+      const EntryTable& table = keyspace_.shard(stripe_of(key.hash), db).keys;
+      buckets_.push_back(table.home(key.hash));
+      prefetch_line(buckets_.back());
+    }
+    for (std::size_t i = 0; i < hashes_.size(); ++i) {
+      EntryTable::prefetch_items(buckets_[i], hashes_[i].hash);
+    }
+    return;
+  }
+  for (const bool items : {false, true}) {
+    for (const HashedKey& key : hashes_) {
+      const unsigned index = stripe_of(key.hash);
+      Stripe& stripe = keyspace_.stripe(index);
+      if (!stripe.mutex.try_lock()) continue;
+      const EntryTable& table = keyspace_.shard(index, keyspace_.physical(batch_db_)).keys;
+      const Bucket* bucket = table.home(key.hash);
+      items ? EntryTable::prefetch_items(bucket, key.hash) : prefetch_line(bucket);
+      stripe.mutex.unlock();
+    }
   }
 }
 
@@ -305,18 +330,45 @@ void Dispatcher::count(const CommandTable::Row& row, Session& session,
 }
 
 void append_words(Bytes& out, std::span<const Word> words) {
-  const auto line = [&out](char type, std::size_t count) {
-    char text[kIntegerCharsMax];
-    out += type;
-    out.append(text, format_unsigned(count, text));
-    out += "\r\n";
-  };
-  line('*', words.size());
+  append_header(out, '*', words.size());
   for (const Word& word : words) {
-    line('$', word.text.size());
+    append_header(out, '$', word.text.size());
     out.append(word.text);
     out += "\r\n";
   }
+}
+
+// The request as the journal takes it: large words stay where they are, the rest is put together around them.
+// Returns the first piece; the others are in pieces_.
+ByteView Dispatcher::request_pieces(std::span<const Word> words) {
+  constexpr std::size_t kLargeBytes = 4096;
+  words_scratch_.clear();
+  pieces_.clear();
+  const bool large = std::ranges::any_of(
+      words, [](const Word& word) { return word.text.size() >= kLargeBytes; });
+  if (!large) {
+    append_words(words_scratch_, words);
+    return words_scratch_;
+  }
+  std::vector<std::size_t> cuts;  // where in the scratch a large word belongs
+  append_header(words_scratch_, '*', words.size());
+  for (const Word& word : words) {
+    append_header(words_scratch_, '$', word.text.size());
+    if (word.text.size() < kLargeBytes) {
+      words_scratch_ += word.text;
+    } else {
+      cuts.push_back(words_scratch_.size());
+      pieces_.push_back(word.text);
+      pieces_.push_back({});
+    }
+    words_scratch_ += "\r\n";
+  }
+  const ByteView scratch = words_scratch_;
+  cuts.push_back(scratch.size());
+  for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
+    pieces_[2 * i + 1] = scratch.substr(cuts[i], cuts[i + 1] - cuts[i]);
+  }
+  return scratch.substr(0, cuts[0]);
 }
 
 // --- the end of a run ---------------------------------------------------------------------------------
@@ -334,12 +386,12 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
 void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
   const CommandSpec& spec = *ctx.row_->spec;
   if (spec.journal == JournalForm::kNone || effects_.suppressed()) return;
+  std::span<const ByteView> more;
   if (effects_.count() == 0) {
     if (spec.journal == JournalForm::kEffects) return;
     if (raw.empty()) {
-      words_scratch_.clear();
-      append_words(words_scratch_, words);
-      raw = words_scratch_;
+      raw = request_pieces(words);
+      more = pieces_;
     }
   } else if (effects_.count() == 1) {
     raw = effects_.resp();
@@ -349,7 +401,7 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
     words_scratch_ += "*1\r\n$4\r\nEXEC\r\n";
     raw = words_scratch_;
   }
-  const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_);
+  const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_, more);
   ctx.env_.stripes->held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
 }
 
@@ -364,8 +416,10 @@ void Dispatcher::append_expired(const Changes& changes) {
   }
 }
 
-Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us) {
+Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
+                       std::span<const ByteView> more) {
   const Lsn lsn = journal_.append({.words = words,
+                                   .more = more,
                                    .time_us = time_us,
                                    .session = journal_session(session),
                                    .db = static_cast<std::uint16_t>(db)});

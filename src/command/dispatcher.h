@@ -149,7 +149,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
-  void prefetch_keys(bool items);
+  void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
   static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
@@ -173,7 +173,9 @@ class Dispatcher {
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
-  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us);
+  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
+             std::span<const ByteView> more = {});
+  ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);
@@ -217,6 +219,7 @@ class Dispatcher {
   std::vector<Prepared> prepared_;
   std::size_t prepared_at_{0};
   std::vector<HashedKey> hashes_;      // of the window
+  std::vector<const Bucket*> buckets_;  // where they are, while they are brought in
   std::vector<HashedKey> own_hashes_;  // of a request outside any batch
   std::int64_t now_us_{0};
   std::uint64_t cycles_{0};        // when the last run ended
@@ -225,6 +228,7 @@ class Dispatcher {
   Changes changes_;
   Effects effects_;
   Bytes words_scratch_;
+  std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
   bool serving_{false};
   EvictionPool eviction_pool_;

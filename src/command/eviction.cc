@@ -85,7 +85,7 @@ unsigned Dispatcher::sample_for_eviction(unsigned stripe) {
   locked.lock_one(stripe);
   unsigned sampled = 0;
   for (unsigned db = 0; db < keyspace_.databases(); ++db) {
-    Shard& shard = locked.stripe(stripe).shards[keyspace_.physical(db)];
+    Shard& shard = locked.shard_at(stripe, db);
     const EntryTable& table = evicts_all_keys(policy) ? shard.keys : shard.expires;
     if (table.empty()) continue;
     if (evicts_at_random(policy)) {

@@ -35,7 +35,7 @@ bool Dispatcher::has_expiries(unsigned stripe) {
   LockedStripes locked(keyspace_);
   locked.lock_one(stripe);
   for (unsigned db = 0; db < keyspace_.databases(); ++db) {
-    if (!locked.stripe(stripe).shards[db].expires.empty()) return true;
+    if (!locked.shard_at(stripe, db).expires.empty()) return true;
   }
   return false;
 }
@@ -44,7 +44,7 @@ bool Dispatcher::has_expiries(unsigned stripe) {
 std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
   LockedStripes locked(keyspace_);
   locked.lock_one(stripe);
-  const EntryTable& expires = locked.stripe(stripe).shards[keyspace_.physical(db)].expires;
+  const EntryTable& expires = locked.shard_at(stripe, db).expires;
   if (expires.empty()) return 0;
   std::vector<Bytes> due;
   unsigned left = kSampled;

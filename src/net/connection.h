@@ -20,8 +20,8 @@ class ConnectionEvents {
   virtual void on_readable() = 0;
   // A send that could not finish may go on.
   virtual void on_writable() = 0;
-  // The other end is gone, and on_readable() is not asked for. The connection may be destroyed in any
-  // of these calls.
+  // The other end is gone, and on_readable() is not asked for. The connection may be destroyed in
+  // any of these calls.
   virtual void on_disconnect() = 0;
 
  protected:
@@ -48,8 +48,8 @@ class Connection {
   };
   // Receives at most `size` bytes; kDone means at least one.
   Received receive(char* into, std::size_t size);
-  // Sends what `out` holds up to `limit` (an OutputBuffer position) and drops it there. kWouldBlock:
-  // the rest goes on at on_writable(), which is asked for.
+  // Sends what `out` holds up to `limit` (an OutputBuffer position) and drops it there.
+  // kWouldBlock: the rest goes on at on_writable(), which is asked for.
   Io send(OutputBuffer& out, std::uint64_t limit);
   // Waiting for on_writable().
   bool send_blocked() const { return want_write_; }

@@ -52,7 +52,8 @@ void Listener::accept_ready() {
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-    log_warning("Accepting client connection: {}", std::strerror(errno));
+    // EINVAL: it was told to stop listening; somebody else decides whether for good.
+    if (errno != EINVAL) log_warning("Accepting client connection: {}", std::strerror(errno));
     // The connection stays in the backlog and the socket ready: asking again at once would spin.
     uv_poll_stop(&handle_->poll);
     retry_.start(kRetryDelay);

@@ -30,8 +30,8 @@ class Socket {
   int fd_{-1};
 };
 
-// Listening, non-blocking. `host` is a numeric or resolvable address, "*" for all IPv4 and "::*" for
-// all IPv6 ones. kUnsupported if the machine does not have the address or its family.
+// Listening, non-blocking. `host` is a numeric or resolvable address, "*" for all IPv4 and "::*"
+// for all IPv6 ones. kUnsupported if the machine does not have the address or its family.
 Result<Socket> listen_tcp(const std::string& host, unsigned port, int backlog);
 // A stale socket file is replaced. `permissions` 0: as the umask says.
 Result<Socket> listen_unix(const std::string& path, unsigned permissions, int backlog);

@@ -52,6 +52,8 @@ std::uint32_t acl_categories(const CommandSpec& spec) {
   std::uint32_t categories = category_of(spec.group);
   // A container's group says nothing: only what its subcommands do counts.
   if (!spec.subcommands.empty() && !spec.run) categories = 0;
+  // WAIT and its kin concern the connection, not keys.
+  if (spec.group == Group::kGeneric && spec.has(kConnection)) categories = 0;
   if (spec.has(kKeyspaceCategory)) categories |= kAclKeyspace;
   if (spec.has(kConnection)) categories |= kAclConnection;
   if (spec.access == Access::kWrite) categories |= kAclWrite;

@@ -1,5 +1,7 @@
 #include "src/server/client.h"
 
+#include <algorithm>
+
 #include "src/base/log.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
@@ -53,7 +55,7 @@ void Client::reset_state() {
   set_names({});
 }
 
-// ---- input -----------------------------------------------------------------------------------------
+// ---- input --------------------------------------------------------------------------------------
 
 void Client::on_readable() {
   if (blocked_ != Blocked::kNot || close_after_reply_) {
@@ -136,7 +138,8 @@ void Client::run_request(const Request& request) {
       worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
   worker_.set_current(nullptr);
   running_ = false;
-  if (outcome.lsn > lsn_) lsn_ = outcome.lsn;
+  // What is being loaded is on disk: nothing needs to wait for it.
+  if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
   if (!pushed_.empty()) out_.append_all(std::move(pushed_));
 }
@@ -162,6 +165,7 @@ void Client::refuse_input(const Error& error) {
   if (error.code() == ErrorCode::kTooLarge) {
     log_warning("Closing client that reached max query buffer length: id={} addr={}", identity.id,
                 status_->peer);
+    worker_.server().count_query_limit_disconnection();
     return close();
   }
   log_verbose("Protocol error ({}) from client: id={} addr={}", error.text(), identity.id,
@@ -178,7 +182,7 @@ void Client::resume() {
   if (blocked_ == Blocked::kNot && !close_after_reply_ && !closed_) connection_.set_reading(true);
 }
 
-// ---- blocking --------------------------------------------------------------------------------------
+// ---- blocking -----------------------------------------------------------------------------------
 
 void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
@@ -233,7 +237,7 @@ void Client::unblock() {
   worker_.resume_later(*this);
 }
 
-// ---- output ----------------------------------------------------------------------------------------
+// ---- output -------------------------------------------------------------------------------------
 
 void Client::push(const SharedBytes& message, Lsn lsn) {
   if (closed_ || close_after_reply_) return;
@@ -255,7 +259,10 @@ std::uint64_t Client::sendable(Lsn safe) {
     marks_.push_back({turn_begin_, lsn_});
   }
   turn_begin_ = out_.end_position();
-  while (!marks_.empty() && marks_.front().lsn <= safe) marks_.pop_front();
+  if (!marks_.empty()) {
+    const auto waits = [safe](const Mark& mark) { return mark.lsn > safe; };
+    marks_.erase(marks_.begin(), std::ranges::find_if(marks_, waits));
+  }
   return marks_.empty() ? turn_begin_ : marks_.front().begin;
 }
 
@@ -322,7 +329,7 @@ void Client::close() {
   worker_.closing(*this);
 }
 
-// ---- figures ---------------------------------------------------------------------------------------
+// ---- figures ------------------------------------------------------------------------------------
 
 void Client::publish_status() {
   ClientStatus& s = *status_;

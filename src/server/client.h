@@ -1,16 +1,17 @@
 // Client: one connection and its session.
 //
-// Bytes come in, requests are run one after the other by the worker's dispatcher, replies gather in
-// the output buffer and leave at the end of the worker's turn, up to the position whose LSN is safe.
-// While a client is blocked (on keys, by CLIENT PAUSE, in WAIT) its further requests wait unread.
+// Bytes come in, requests are run one after the other by the worker's dispatcher, replies gather
+// in the output buffer and leave at the end of the worker's turn, up to the position whose LSN is
+// safe. While a client is blocked (on keys, by CLIENT PAUSE, in WAIT) its further requests wait.
 //
-// Belongs to its worker's thread; what others may see is in its ClientStatus. close() only marks it:
-// the worker destroys it at the end of the turn, so that lists of clients stay valid during a turn.
+// Belongs to its worker's thread; what others may see is in its ClientStatus. close() only marks
+// it: the worker destroys it at the end of the turn, so lists of clients stay valid during a turn.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "protocol/output_buffer.h"
 #include "protocol/request_parser.h"
@@ -43,7 +44,7 @@ class Client final : public Session, private ConnectionEvents {
   Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status);
   ~Client() override;
 
-  // --- what handlers use ---------------------------------------------------------------------------
+  // --- what handlers use -------------------------------------------------------------------------
   Worker& worker() { return worker_; }
   ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
@@ -74,7 +75,7 @@ class Client final : public Session, private ConnectionEvents {
   Blocked blocked() const { return blocked_; }
   Lsn awaited_sync() const { return awaited_sync_; }
 
-  // --- what the worker does ------------------------------------------------------------------------
+  // --- what the worker does ----------------------------------------------------------------------
   // A parked request: who waits, and until when.
   void block_on_keys(std::shared_ptr<Parked> parked);
   // The reply of a parked request.
@@ -109,7 +110,7 @@ class Client final : public Session, private ConnectionEvents {
   // What admit() learned of the running request.
   void set_command(const CommandTable::Row& row) { command_ = &row; }
 
-  // --- Session -------------------------------------------------------------------------------------
+  // --- Session -----------------------------------------------------------------------------------
   Bytes user() const override { return status_->user; }
   Bytes address() const override { return status_->peer; }
   Bytes client_name() const override { return status_->name; }
@@ -146,7 +147,7 @@ class Client final : public Session, private ConnectionEvents {
 
   std::size_t next_request_{0};  // of the parser's batch
   Lsn lsn_{0};                   // what the newest output depends on
-  std::deque<Mark> marks_;
+  std::vector<Mark> marks_;      // ascending; empty unless the journal syncs for each reply
   std::uint64_t turn_begin_{0};  // output position at the start of this turn
   OutputBuffer pushed_;          // messages that came while a request ran
   std::optional<Error> input_error_;

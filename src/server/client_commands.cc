@@ -1,11 +1,10 @@
 // CLIENT and its subcommands.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 
 #include "protocol/reply_writer.h"
 #include "src/base/c_text.h"
+#include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_line.h"
 #include "src/server/client_names.h"
@@ -212,7 +211,8 @@ std::int64_t kill_matching(Client& me, const KillFilter& filter) {
   return killed;
 }
 
-// CLIENT KILL ip:port, or CLIENT KILL [ID id] [TYPE type] [USER name] [ADDR a] [LADDR a] [SKIPME y/n]
+// CLIENT KILL ip:port
+// CLIENT KILL [ID id] [TYPE type] [USER name] [ADDR ip:port] [LADDR ip:port] [SKIPME yes | no]
 Status kill(Context& ctx, Args args, ReplyWriter& reply) {
   KillFilter filter;
   if (args.left() == 1) {

@@ -1,8 +1,8 @@
 #include "src/server/client_line.h"
 
-#include <fmt/format.h>
-
 #include <iterator>
+
+#include "src/base/log.h"
 
 namespace memoir {
 namespace {

@@ -1,5 +1,5 @@
-// What CLIENT SETNAME, SETINFO and HELLO let pass as a name: printable ASCII without blanks, so that
-// a line of CLIENT LIST stays readable.
+// What CLIENT SETNAME, SETINFO and HELLO let pass as a name: printable ASCII without blanks, so
+// that a line of CLIENT LIST stays readable.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // ClientRegistry: all clients of all workers, for CLIENT LIST, KILL and their kin.
 //
-// A Client belongs to its worker's thread; what others may know of it is its ClientStatus, which the
-// worker brings up to date after each batch of requests. Its numbers are atomics, its names are
+// A Client belongs to its worker's thread; what others may know of it is its ClientStatus, which
+// the worker brings up to date after each batch of requests. Its numbers are atomics, its names are
 // guarded by the registry's lock, which is held for short reads only. Orders to a client
 // (kill, unblock) go to its worker as tasks.
 #pragma once

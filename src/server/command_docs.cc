@@ -43,8 +43,8 @@ bool is_one_of(ByteView name, std::initializer_list<ByteView> names) {
 // What a value is, by its name.
 ArgumentType type_of(ByteView name, const CommandSpec& spec) {
   const bool has_keys = spec.keys[0].kind != KeySpec::Kind::kNone;
-  if (has_keys && (is_one_of(name, {"key", "newkey", "destination", "source", "destkey", "sourcekey",
-                                    "key1", "key2"}))) {
+  if (has_keys && is_one_of(name, {"key", "newkey", "destination", "source", "destkey",
+                                   "sourcekey", "key1", "key2"})) {
     return ArgumentType::kKey;
   }
   if (name == "pattern") return ArgumentType::kPattern;
@@ -63,6 +63,12 @@ ArgumentType type_of(ByteView name, const CommandSpec& spec) {
                            spec.group == Group::kBitmap;
   if (by_position && is_one_of(name, {"start", "stop", "end"})) return ArgumentType::kInteger;
   return ArgumentType::kString;
+}
+
+Bytes joined_names(const std::vector<Argument>& parts) {
+  Bytes names;
+  for (const Argument& part : parts) names.append(names.empty() ? "" : "-").append(part.name);
+  return names;
 }
 
 class SyntaxParser {
@@ -103,7 +109,7 @@ Argument SyntaxParser::value(ByteView name) {
 Argument SyntaxParser::block(std::vector<Argument>&& parts) {
   if (parts.size() == 1) return std::move(parts.front());
   Argument whole{.type = ArgumentType::kBlock, .parts = std::move(parts)};
-  for (const Argument& part : whole.parts) whole.name.append(whole.name.empty() ? "" : "-").append(part.name);
+  whole.name = joined_names(whole.parts);
   return whole;
 }
 
@@ -131,8 +137,8 @@ void SyntaxParser::give_token(std::vector<Argument>& items, ByteView token) {
 void SyntaxParser::repeat(std::vector<Argument>& items, std::vector<Argument>&& again) {
   const std::size_t count = std::min(again.size(), items.size());
   if (count == 0) return;
-  std::vector<Argument> last(std::make_move_iterator(items.end() - static_cast<std::ptrdiff_t>(count)),
-                             std::make_move_iterator(items.end()));
+  const auto first = items.end() - static_cast<std::ptrdiff_t>(count);
+  std::vector<Argument> last(std::make_move_iterator(first), std::make_move_iterator(items.end()));
   items.resize(items.size() - count);
   const bool with_token = again.size() == 1 && !again[0].token.empty();
   Argument whole = block(std::move(last));
@@ -149,7 +155,7 @@ Argument SyntaxParser::choice() {
   } while (more() && words_[at_] == "|");
   if (options.size() == 1) return std::move(options.front());
   Argument whole{.type = ArgumentType::kOneOf, .parts = std::move(options)};
-  for (const Argument& part : whole.parts) whole.name.append(whole.name.empty() ? "" : "-").append(part.name);
+  whole.name = joined_names(whole.parts);
   return whole;
 }
 

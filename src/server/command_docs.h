@@ -1,12 +1,12 @@
-// The arguments of a command as a tree, read from its row's syntax in redis.io's notation, for COMMAND DOCS
-// and the hints redis-cli derives from it.
+// The arguments of a command as a tree, read from its row's syntax in redis.io's notation, for
+// COMMAND DOCS and the hints redis-cli derives from it.
 //
 //   sequence    := item*
 //   item        := WORD word | word | '[' choice ']' | '<' choice '>'
 //   choice      := sequence ('|' sequence)*
 //
-// A word in capitals or of other signs is a token; a token that begins a bracket belongs to all that follows it
-// there. "x [x ...]" and "<...>..." mean one or more.
+// A word in capitals or of other signs is a token; a token that begins a bracket belongs to all
+// that follows it there. "x [x ...]" and "<...>..." mean one or more.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ namespace {
 
 bool is_option(ByteView argument) { return argument.starts_with("--"); }
 
-// Turns arguments into lines. An option's words end at the next option, but the first of them may begin with
-// dashes itself (a password, say).
+// Turns arguments into lines. An option's words end at the next option, but the first of them may
+// begin with dashes itself (a password, say).
 class OptionLines {
  public:
   explicit OptionLines(std::span<const char* const> arguments) : arguments_(arguments) {}

@@ -1,7 +1,7 @@
 // The command line:  memoir-server [file] [--directive word ...]... [-]
 //
-// Each --directive with its words becomes a line behind those of the file; "-" as the first or last argument
-// reads lines from standard input.
+// Each --directive with its words becomes a line behind those of the file; "-" as the first or last
+// argument reads lines from standard input.
 #pragma once
 
 #include <span>

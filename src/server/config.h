@@ -1,9 +1,10 @@
 // Config: every directive of the configuration as a plain typed field that holds its default.
 //
-// A Config is a value: read from a file and the command line at start, afterwards only replaced as a whole
-// by ConfigStore (config_store.h), which publishes immutable snapshots. What a directive is called, how it
-// is read, its range and its unit are in its row (config_rows.h), and nowhere else. Memory is in bytes; times are
-// in the unit their name says, or seconds where Redis's directive has none in its name.
+// A Config is a value: read from a file and the command line at start, afterwards only replaced as
+// a whole by ConfigStore (config_store.h), which publishes immutable snapshots. What a directive is
+// called, how it is read, its range and its unit are in its row (config_rows.h), and nowhere else.
+// Memory is in bytes; times are in the unit their name says, or seconds where Redis's directive has
+// none in its name.
 //
 // Directives of Redis that mean nothing here (kNoEffect rows) live in `inert`, as text.
 #pragma once
@@ -113,7 +114,8 @@ struct Config {
   std::int64_t hz = 10;
   bool dynamic_hz = true;
   std::int64_t active_expire_effort = 1;
-  std::uint32_t notify_keyspace_events = 0;  // EventClass bits, with kEventKeyspace and kEventKeyevent
+  // EventClass bits, with kEventKeyspace and kEventKeyevent
+  std::uint32_t notify_keyspace_events = 0;
 
   // --- encodings ---
   std::int64_t hash_max_listpack_entries = 512;

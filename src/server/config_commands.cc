@@ -31,7 +31,8 @@ void show(std::vector<Shown>& shown, ByteView name, const ConfigRow* row) {
 }
 
 // CONFIG GET pattern [pattern ...]
-// Names without special characters are looked up, hidden ones included, and come back as they were asked for.
+// Names without special characters are looked up, hidden ones included, and come back as they were
+// asked for.
 Status config_get(Context& ctx, Args args, ReplyWriter& reply) {
   const auto config = hooks_of(ctx).config().current();
   std::vector<Shown> shown;

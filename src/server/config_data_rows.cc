@@ -32,7 +32,8 @@ constexpr ConfigRow kMemoryRows[] = {
         "Memory at which keys are evicted, or writes refused; 0 for no limit."),
     choice<&Config::maxmemory_policy>(
         "maxmemory-policy", kPolicies,
-        "Which keys are evicted at maxmemory: the least recently (lru) or least frequently (lfu) used, "
+        "Which keys are evicted at maxmemory: the least recently (lru) or least frequently (lfu) "
+        "used, "
         "any (random) or those that expire first (ttl); among all keys or those with an expiry "
         "(volatile); or none (noeviction)."),
     integer<&Config::maxmemory_samples>(
@@ -45,7 +46,8 @@ constexpr ConfigRow kMemoryRows[] = {
         "lfu-log-factor", 0, kIntMax, "",
         "How slowly the counter of accesses to a key grows under an lfu policy."),
     integer<&Config::lfu_decay_time>("lfu-decay-time", 0, kIntMax, "minutes",
-                                     "Time without access that takes one off that counter; 0: never."),
+                                     "Time without access that takes one off that counter; 0: "
+                                     "never."),
     yes_no<&Config::lazyfree_lazy_eviction>("lazyfree-lazy-eviction",
                                             "Whether evicted values are freed in the background."),
     yes_no<&Config::lazyfree_lazy_expire>("lazyfree-lazy-expire",
@@ -53,9 +55,11 @@ constexpr ConfigRow kMemoryRows[] = {
     yes_no<&Config::lazyfree_lazy_server_del>(
         "lazyfree-lazy-server-del",
         "Whether values that are overwritten (by RENAME, say) are freed in the background."),
-    yes_no<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del", "Whether DEL does as UNLINK."),
+    yes_no<&Config::lazyfree_lazy_user_del>("lazyfree-lazy-user-del",
+        "Whether DEL does as UNLINK."),
     yes_no<&Config::lazyfree_lazy_user_flush>(
-        "lazyfree-lazy-user-flush", "Whether FLUSHDB and FLUSHALL without option do as with ASYNC."),
+        "lazyfree-lazy-user-flush", "Whether FLUSHDB and FLUSHALL without option do as with "
+        "ASYNC."),
     read_by(set_hz,
             integer<&Config::hz>(
                 "hz", 0, kIntMax, "times a second",
@@ -112,7 +116,8 @@ constexpr ConfigRow kJournalRows[] = {
                            "plain cache that forgets everything at its end.")),
     choice<&Config::appendfsync>(
         "appendfsync", kFsyncs,
-        "When a reply may leave: always, once its change is on disk; everysec and no, once the kernel "
+        "When a reply may leave: always, once its change is on disk; everysec and no, once the "
+        "kernel "
         "has it, so that only a crash of the machine loses changes: those of the last second, or "
         "whatever the kernel had not written yet."),
     memory<&Config::journal_segment_size>(
@@ -131,7 +136,8 @@ constexpr ConfigRow kJournalRows[] = {
 constexpr ConfigRow kSnapshotRows[] = {
     with(kMultiWord | kAccumulates,
          special("save", get_save, set_save,
-                 "Pairs of seconds and changes: a snapshot is taken when that many changes are that "
+                 "Pairs of seconds and changes: a snapshot is taken when that many changes are "
+                 "that "
                  "old. Empty for none.")),
     with(kProtectedConfig,
          text<&Config::dbfilename>("dbfilename",
@@ -147,9 +153,11 @@ constexpr ConfigRow kSnapshotRows[] = {
         "Whether writes are refused while changes cannot be put on disk."),
     yes_no<&Config::aof_load_truncated>(
         "aof-load-truncated", "Whether an imported AOF with a torn end is taken up to there."),
-    yes_no<&Config::rdbcompression>("rdbcompression", "Whether strings in RDB files are compressed."),
+    yes_no<&Config::rdbcompression>("rdbcompression",
+        "Whether strings in RDB files are compressed."),
     immutable(yes_no<&Config::rdbchecksum>("rdbchecksum",
-                                           "Whether RDB files carry a checksum, and it is compared.")),
+                                           "Whether RDB files carry a checksum, and it is "
+                                           "compared.")),
 };
 
 }  // namespace

@@ -57,9 +57,10 @@ Result<std::int64_t> parse_number(const ConfigRow& row, std::span<const Bytes> w
     return Error(fmt::format("percentage argument must be less or equal to {}", -row.min));
   }
   if (row.max == kWholeRange || (*value >= row.min && *value <= row.max)) return value;
-  return Error(row.kind == ConfigKind::kOctal
-                   ? fmt::format("argument must be between {:o} and {:o} inclusive", row.min, row.max)
-                   : fmt::format("argument must be between {} and {} inclusive", row.min, row.max));
+  if (row.kind == ConfigKind::kOctal) {
+    return Error(fmt::format("argument must be between {:o} and {:o} inclusive", row.min, row.max));
+  }
+  return Error(fmt::format("argument must be between {} and {} inclusive", row.min, row.max));
 }
 
 Result<int> parse_choice(const ConfigRow& row, std::span<const Bytes> words) {
@@ -103,7 +104,8 @@ Bytes format_choice(const ConfigRow& row, int value) {
   int unnamed = value;
   for (const ConfigChoice& choice : row.choices) {
     if (choice.value == value) return choice.name;
-    if (!row.has(kMultiWord) || choice.value == 0 || (unnamed & choice.value) != choice.value) continue;
+    const bool set = choice.value != 0 && (unnamed & choice.value) == choice.value;
+    if (!row.has(kMultiWord) || !set) continue;
     names.append(names.empty() ? "" : " ").append(choice.name);
     unnamed &= ~choice.value;
   }

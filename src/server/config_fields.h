@@ -1,7 +1,8 @@
-// How rows of the configuration are made: a function for each kind of directive, over a member of Config.
+// How rows of the configuration are made: a function for each kind of directive, over a member of
+// Config.
 //
-// For the tables in config_*_rows.cc only. The errors' texts are Redis's, since clients' test suites
-// compare them.
+// For the tables in config_*_rows.cc only. The errors' texts are Redis's, since clients' test
+// suites compare them.
 #pragma once
 
 #include <type_traits>
@@ -50,8 +51,9 @@ constexpr ConfigRow number(ConfigKind kind, const char* name, std::int64_t min, 
           .kind = kind,
           .unit = unit,
           .summary = summary,
-          .get = [](const ConfigRow& row,
-                    const Config& c) { return format_number(row, static_cast<std::int64_t>(c.*member)); },
+          .get = [](const ConfigRow& row, const Config& c) {
+            return format_number(row, static_cast<std::int64_t>(c.*member));
+          },
           .set = [](const ConfigRow& row, Config& c, std::span<const Bytes> words) {
             return store<member>(c, parse_number(row, words));
           },

@@ -143,8 +143,14 @@ Status Loader::line(std::vector<Bytes>& words) {
 }
 
 Status Loader::directive(const ConfigRow& row, std::span<const Bytes> words) {
-  if (row.has(kNoEffect) && !row.has(kHidden)) note(fmt::format("'{}' has no effect", row.name));
-  if (!row.has(kAccumulates)) return row.set(row, loaded_.config, words);
+  if (!row.has(kAccumulates)) {
+    Status read = row.set(row, loaded_.config, words);
+    // At its default a directive promises nothing that would be missed.
+    const bool misses = row.has(kNoEffect) && !row.has(kHidden) &&
+                        row.get(row, loaded_.config) != config_default(row);
+    if (misses) note(fmt::format("'{}' has no effect", row.name));
+    return read;
+  }
   std::vector<Bytes>& all = accumulated_[&row];
   if (words.size() == 1 && words[0].empty()) {
     all.clear();

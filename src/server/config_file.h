@@ -1,8 +1,8 @@
 // The configuration file: reading it with the command line at start, and CONFIG REWRITE.
 //
-// The format is Redis's: a directive and its words a line, '#' comments, quotes as in inline requests.
-// Reading stops at the first mistake. Rewriting keeps comments, order and what it does not understand,
-// and replaces the file atomically.
+// The format is Redis's: a directive and its words a line, '#' comments, quotes as in inline
+// requests. Reading stops at the first mistake. Rewriting keeps comments, order and what it does
+// not understand, and replaces the file atomically.
 #pragma once
 
 #include <functional>
@@ -24,18 +24,18 @@ struct ConfigSource {
 
 struct LoadedConfig {
   Config config;
-  // For the log: directives without effect.
+  // For the log: directives without effect that ask for something else than the default.
   std::vector<Bytes> notes;
 };
 
-// Reads everything. The error's text is what goes to standard error before the process ends with status 1.
-// `knows_command` tells whether rename-command names a command.
+// Reads everything. The error's text is what goes to standard error before the process ends with
+// status 1. `knows_command` tells whether rename-command names a command.
 using KnowsCommand = std::function<bool(ByteView name)>;
 Result<LoadedConfig> load_config(FileSystem& files, const ConfigSource& source,
                                  const KnowsCommand& knows_command);
 
-// The text of the file at `path` brought up to date with `config`. Directives at their default appear only
-// if `old_text` has them; the first one that is appended is announced by a comment.
+// The text of the file at `path` brought up to date with `config`. Directives at their default
+// appear only if `old_text` has them; the first one that is appended is announced by a comment.
 enum class Rewrite : bool { kChanged, kEverything };
 Bytes rewritten_config(ByteView old_text, const Config& config, Rewrite what = Rewrite::kChanged);
 // CONFIG REWRITE. The error's text is the system's reason alone.

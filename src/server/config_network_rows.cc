@@ -9,7 +9,8 @@ namespace {
 constexpr ConfigRow kRows[] = {
     with(kMultiWord,
          special("bind", get_bind, set_bind,
-                 "The addresses to listen on. One that begins with '-' may be missing on the machine; "
+                 "The addresses to listen on. One that begins with '-' may be missing on the "
+                 "machine; "
                  "'*' means all of IPv4 and '::*' all of IPv6.")),
     integer<&Config::port>("port", 0, 65535, "", "The TCP port; 0 for none."),
     immutable(text<&Config::unixsocket>(
@@ -32,7 +33,8 @@ constexpr ConfigRow kRows[] = {
         "Whether clients from other machines are refused as long as there is no password."),
     with(kSensitive, text<&Config::requirepass>(
                          "requirepass",
-                         "The password that clients must give with AUTH or HELLO; empty for none.")),
+                         "The password that clients must give with AUTH or HELLO; empty for "
+                         "none.")),
     with(kImmutable | kMachineDefault,
          read_by(set_io_threads,
                  integer<&Config::io_threads>(
@@ -45,13 +47,15 @@ constexpr ConfigRow kRows[] = {
     with(kMultiWord,
          special("client-output-buffer-limit", get_output_limits, set_output_limits,
                  "For each class of clients (normal, replica, pubsub): bytes waiting to be sent at "
-                 "which the client is disconnected at once, bytes at which it is after some time, and "
+                 "which the client is disconnected at once, bytes at which it is after some "
+                 "time, and "
                  "that time in seconds. 0 for no limit.")),
     memory<&Config::client_query_buffer_limit>(
         "client-query-buffer-limit", 1 << 20,
         "How much of a client's unfinished requests is kept before it is disconnected."),
     memory<&Config::proto_max_bulk_len>("proto-max-bulk-len", 1 << 20,
-                                        "The longest argument of a request, and so the longest string."),
+                                        "The longest argument of a request, and so the longest "
+                                        "string."),
     [] {
       ConfigRow row = memory<&Config::maxmemory_clients>(
           "maxmemory-clients", -100,

@@ -23,8 +23,10 @@ constexpr ConfigRow kReplicationRows[] = {
           with(kImmutable | kMultiWord | kNoEffect,
                special("replicaof", get_replicaof, set_replicaof,
                        "Host and port of the primary to copy; empty for a primary."))),
-    later(with(kSensitive, text<&Config::masteruser>("masteruser", "The user name at the primary."))),
-    later(with(kSensitive, text<&Config::masterauth>("masterauth", "The password at the primary."))),
+    later(with(kSensitive, text<&Config::masteruser>("masteruser",
+        "The user name at the primary."))),
+    later(with(kSensitive, text<&Config::masterauth>("masterauth",
+        "The password at the primary."))),
     later(alias("slave-serve-stale-data",
                 yes_no<&Config::replica_serve_stale_data>(
                     "replica-serve-stale-data",
@@ -47,7 +49,8 @@ constexpr ConfigRow kReplicationRows[] = {
                                              "Whether Sentinel reports this replica.")),
     later(alias("slave-ignore-maxmemory",
                 yes_no<&Config::replica_ignore_maxmemory>(
-                    "replica-ignore-maxmemory", "Whether a replica leaves eviction to its primary."))),
+                    "replica-ignore-maxmemory", "Whether a replica leaves eviction to its "
+                    "primary."))),
     later(alias("slave-lazy-flush",
                 yes_no<&Config::replica_lazy_flush>(
                     "replica-lazy-flush",
@@ -84,7 +87,8 @@ constexpr ConfigRow kReplicationRows[] = {
     with(kDenyLoading, inert_choice("repl-diskless-load", "disabled", kDisklessLoads,
                                     "How a full copy is received.")),
     inert_yes_no("rdb-del-sync-files", "no", "No files are left by full copies."),
-    inert_yes_no("replica-ignore-disk-write-errors", "no", "A replica goes on when its disk fails."),
+    inert_yes_no("replica-ignore-disk-write-errors",
+        "no", "A replica goes on when its disk fails."),
     inert_choice("propagation-error-behavior", "ignore", kErrorBehaviors,
                  "What a replica does when a change fails."),
 };
@@ -101,9 +105,11 @@ constexpr ConfigRow kClusterRows[] = {
     inert_integer("cluster-migration-barrier", "1", 0, kIntMax, "replicas",
                   "Replicas a primary keeps when one moves to another."),
     inert_yes_no("cluster-allow-replica-migration", "yes", "Replicas may move to other primaries."),
-    inert_yes_no("cluster-require-full-coverage", "yes", "Refuse requests while slots are not served."),
+    inert_yes_no("cluster-require-full-coverage",
+        "yes", "Refuse requests while slots are not served."),
     alias("cluster-slave-no-failover",
-          inert_yes_no("cluster-replica-no-failover", "no", "A replica never tries to be promoted.")),
+          inert_yes_no("cluster-replica-no-failover",
+              "no", "A replica never tries to be promoted.")),
     inert_yes_no("cluster-allow-reads-when-down", "no", "Reads while the cluster is down."),
     inert_yes_no("cluster-allow-pubsubshard-when-down", "yes",
                  "Sharded publishing while the cluster is down."),
@@ -144,7 +150,8 @@ constexpr ConfigRow kInertRows[] = {
     inert_memory("auto-aof-rewrite-min-size", "67108864", 0, "The journal is not rewritten."),
     inert_yes_no("crash-memcheck-enabled", "yes", "Memory is not tested after a crash."),
     inert_choice("sanitize-dump-payload", "no", kSanitize, "RESTORE checks everything always."),
-    immutable(inert_yes_no("disable-thp", "yes", "There is no fork that huge pages would slow down.")),
+    immutable(inert_yes_no("disable-thp",
+        "yes", "There is no fork that huge pages would slow down.")),
     inert_choice("oom-score-adj", "no", kOomScores, "There are no child processes to prefer."),
     [] {
       ConfigRow row = with(kMultiWord, inert_text("oom-score-adj-values", "0 200 800",

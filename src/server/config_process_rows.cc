@@ -62,7 +62,8 @@ constexpr ConfigRow kRows[] = {
     choice<&Config::loglevel>(
         "loglevel", kLogLevels,
         "What is logged: debug, verbose, notice, warning or nothing, each including the next."),
-    immutable(yes_no<&Config::syslog_enabled>("syslog-enabled", "Whether the log goes to syslog too.")),
+    immutable(yes_no<&Config::syslog_enabled>("syslog-enabled",
+        "Whether the log goes to syslog too.")),
     immutable(text<&Config::syslog_ident>("syslog-ident", "The name of the server in syslog.")),
     immutable(choice<&Config::syslog_facility>("syslog-facility", kFacilities,
                                                "The syslog facility: user or local0 to local7.")),
@@ -70,7 +71,8 @@ constexpr ConfigRow kRows[] = {
         "set-proc-title", "Whether the process's title tells address and port.")),
     text<&Config::proc_title_template>(
         "proc-title-template",
-        "The process's title: {title}, {listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket} "
+        "The process's title: {title}, {listen-addr}, {server-mode}, {port}, {tls-port}, "
+        "{unixsocket} "
         "and {config-file} are replaced.",
         check_proc_title),
     yes_no<&Config::crash_log_enabled>(
@@ -83,7 +85,8 @@ constexpr ConfigRow kRows[] = {
         "How SIGINT ends the server: default, or any of save, nosave, now, force."),
     shutdown_flags<&Config::shutdown_on_sigterm>("shutdown-on-sigterm", "The same for SIGTERM."),
     text<&Config::locale_collate>("locale-collate",
-                                  "The locale by which SORT ALPHA compares; empty for the process's.",
+                                  "The locale by which SORT ALPHA compares; empty for the "
+                                  "process's.",
                                   check_locale),
 };
 

@@ -27,7 +27,8 @@ Bytes with_unit(std::uint64_t bytes) {
     const char* name;
   };
   for (const Unit& unit : {Unit{1UL << 30, "gb"}, Unit{1UL << 20, "mb"}, Unit{1UL << 10, "kb"}}) {
-    if (bytes != 0 && bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
+    if (bytes == 0 || bytes % unit.bytes != 0) continue;
+    return fmt::format("{}{}", bytes / unit.bytes, unit.name);
   }
   return fmt::format("{}", bytes);
 }
@@ -48,7 +49,9 @@ std::vector<Bytes> lines_of(const ConfigRow& row, const Config& config) {
   std::vector<Bytes> words;
   std::vector<Bytes> lines;
   if (!split_line(value, words)) return {value};
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) lines.push_back(words[i] + " " + words[i + 1]);
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+    lines.push_back(words[i] + " " + words[i + 1]);
+  }
   return lines;
 }
 

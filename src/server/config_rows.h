@@ -1,8 +1,8 @@
-// ConfigRow: the one declaration of a directive. CONFIG GET, SET and REWRITE, the configuration file, the
-// command line and conf/memoir.conf are all derived from the rows.
+// ConfigRow: the one declaration of a directive. CONFIG GET, SET and REWRITE, the configuration
+// file, the command line and conf/memoir.conf are all derived from the rows.
 //
-// A row reads words into a field of Config and writes the field as text; the default is what it writes for a
-// fresh Config. Rows are constant and live for ever.
+// A row reads words into a field of Config and writes the field as text; the default is what it
+// writes for a fresh Config. Rows are constant and live for ever.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ enum ConfigTrait : std::uint32_t {
 enum class ConfigKind : std::uint8_t { kBool, kInteger, kMemory, kOctal, kEnum, kString, kSpecial };
 
 struct ConfigRow;
-// Reads `words` (the directive's name excluded) into its field. An error's text is the reason alone.
+// Reads `words` (the directive's name excluded) into its field. An error's text is the reason
+// alone.
 using ConfigSetter = Status (*)(const ConfigRow&, Config&, std::span<const Bytes> words);
 // The field's value as CONFIG GET shows it.
 using ConfigGetter = Bytes (*)(const ConfigRow&, const Config&);

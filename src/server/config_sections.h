@@ -1,4 +1,5 @@
-// The tables of directives, one function a section of conf/memoir.conf; put together in config_rows.cc.
+// The tables of directives, one function a section of conf/memoir.conf; put together in
+// config_rows.cc.
 #pragma once
 
 #include <span>

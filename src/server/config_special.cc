@@ -78,7 +78,8 @@ Status set_save(const ConfigRow&, Config& config, std::span<const Bytes> words) 
   for (std::size_t i = 0; i < words.size(); i += 2) {
     const auto seconds = whole_number(words[i]);
     const auto changes = whole_number(words[i + 1]);
-    if (!seconds || !changes || *seconds < 1 || *changes < 0) return Error("Invalid save parameters");
+    const bool sound = seconds && changes && *seconds >= 1 && *changes >= 0;
+    if (!sound) return Error("Invalid save parameters");
     points.push_back({*seconds, *changes});
   }
   config.save = std::move(points);

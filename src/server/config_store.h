@@ -1,12 +1,13 @@
 // ConfigStore: the configuration in force, published as immutable snapshots.
 //
-// Readers keep the pointer and compare version() at the start of each loop turn; it is one atomic read.
-// Changes come one at a time through set() or update(): copy, change, ask the hooks, publish.
+// Readers keep the pointer and compare version() at the start of each loop turn; it is one atomic
+// read. Changes come one at a time through set() or update(): copy, change, ask the hooks, publish.
 //
-// Hooks are how the server acts on a change (listening sockets, journal mode, encoding limits). CONFIG SET runs with
-// all stripes locked, so a hook may change what stripes protect, must not lock stripes itself, and must
-// not wait for another worker. It is called before the snapshot is published; if it, or one after it, fails,
-// those already called are called again with the old configuration as `to`.
+// Hooks are how the server acts on a change (listening sockets, journal mode, encoding limits).
+// CONFIG SET runs with all stripes locked, so a hook may change what stripes protect, must not lock
+// stripes itself, and must not wait for another worker. It is called before the snapshot is
+// published; if it, or one after it, fails, those already called are called again with the old
+// configuration as `to`.
 #pragma once
 
 #include <atomic>

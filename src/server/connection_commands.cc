@@ -1,8 +1,7 @@
 // PING, ECHO, QUIT, RESET, HELLO and AUTH.
-#include <fmt/format.h>
-
 #include "protocol/reply_writer.h"
 #include "src/base/c_text.h"
+#include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_names.h"
 #include "src/server/server.h"

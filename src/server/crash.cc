@@ -1,5 +1,5 @@
-// Crash reports: what a fatal signal leaves in the log. Only async-signal-safe calls here, so no log
-// line, no allocation.
+// Crash reports: what a fatal signal leaves in the log. Only async-signal-safe calls here, so no
+// log line, no allocation.
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,8 +22,10 @@ char log_path[4096];
 // Appends text and numbers to the report without anything that could fail.
 class Report {
  public:
-  Report() : fd_(log_path[0] ? ::open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : 1) {
-    if (fd_ < 0) fd_ = 2;
+  Report() {
+    fd_ = STDOUT_FILENO;
+    if (log_path[0]) fd_ = ::open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd_ < 0) fd_ = STDERR_FILENO;
   }
   Report& operator<<(std::string_view text) {
     (void)!::write(fd_, text.data(), text.size());
@@ -32,14 +34,15 @@ class Report {
   Report& operator<<(std::int64_t value) {
     char text[24];
     char* at = text + sizeof(text);
-    std::uint64_t left = value < 0 ? -static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    auto left = static_cast<std::uint64_t>(value);
+    if (value < 0) left = -left;
     do {
       *--at = static_cast<char>('0' + left % 10);
     } while (left /= 10);
     if (value < 0) *--at = '-';
     return *this << std::string_view(at, static_cast<std::size_t>(text + sizeof(text) - at));
   }
-  Report& operator<<(const void* address) {
+  Report& address(const void* address) {
     char text[18] = "0x";
     auto left = reinterpret_cast<std::uintptr_t>(address);
     for (int i = 17; i >= 2; --i, left >>= 4) text[i] = "0123456789abcdef"[left & 15];
@@ -73,14 +76,15 @@ void crashed(int signal, siginfo_t* info, void* context) {
   report << "Memoir " << kMemoirVersion << " crashed by signal: " << std::int64_t{signal}
          << ", si_code: " << std::int64_t{info->si_code} << "\n";
   if (signal == SIGSEGV || signal == SIGBUS) {
-    report << "Accessing address: " << static_cast<const void*>(info->si_addr) << "\n";
+    report << "Accessing address: ";
+    report.address(info->si_addr) << "\n";
   }
   if (info->si_code == SI_USER) {
     report << "Killed by PID: " << std::int64_t{info->si_pid}
            << ", UID: " << std::int64_t{info->si_uid} << "\n";
   }
-  report << "\n------ STACK TRACE ------\nEIP:\n"
-         << static_cast<const void*>(instruction_of(context)) << "\n\nBacktrace:\n";
+  report << "\n------ STACK TRACE ------\nEIP:\n";
+  report.address(instruction_of(context)) << "\n\nBacktrace:\n";
   report.stack();
   report << "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n";
   ::raise(signal);
@@ -89,7 +93,9 @@ void crashed(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 void install_crash_handlers(const std::string& log_file) {
-  if (log_file.size() < sizeof(log_path)) std::memcpy(log_path, log_file.c_str(), log_file.size() + 1);
+  if (log_file.size() < sizeof(log_path)) {
+    std::memcpy(log_path, log_file.c_str(), log_file.size() + 1);
+  }
   void* frame[1];
   ::backtrace(frame, 1);  // loads what it needs now rather than in the handler
   static char stack[64 * 1024];

@@ -1,4 +1,5 @@
-// DEBUG: for tests and for looking inside. Its subcommands are no rows of the command table, as in Redis.
+// DEBUG: for tests and for looking inside. Its subcommands are no rows of the command table, as in
+// Redis.
 //
 // All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment.
 #include <fmt/format.h>
@@ -175,7 +176,8 @@ Status debug_set_active_expire(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
-// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]: the journal always has everything, and nothing is merged.
+// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]: the journal always has everything, and nothing is
+// merged.
 Status debug_reload(Context& ctx, Args args, ReplyWriter& reply) {
   while (args.more()) {
     if (args.take("merge") || args.take("noflush") || args.take("nosave")) continue;
@@ -270,7 +272,8 @@ Status debug_replybuffer(Context&, Args args, ReplyWriter& reply) {
   if (args.take("peak-reset-time")) {
     if (!args.take("never") && !args.take("reset")) args.integer();
   } else if (!args.take("resizing")) {
-    return Error("ERR unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try DEBUG HELP.");
+    return Error(
+        "ERR unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try DEBUG HELP.");
   }
   if (args.failed()) return args.status();
   reply.ok();

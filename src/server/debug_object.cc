@@ -55,15 +55,14 @@ Bytes quicklist_part(const List& list, const EncodingLimits& limits) {
   return fmt::format(
       " ql_nodes:{} ql_avg_node:{:.2f} ql_listpack_max:{} ql_compressed:{} "
       "ql_uncompressed_size:{}",
-      nodes, static_cast<double>(list.size()) / static_cast<double>(nodes), limits.list_listpack_size,
-      limits.list_compress_depth != 0 ? 1 : 0, bytes);
+      nodes, static_cast<double>(list.size()) / static_cast<double>(nodes),
+      limits.list_listpack_size, limits.list_compress_depth != 0 ? 1 : 0, bytes);
 }
 
 Bytes stats(std::size_t size, std::size_t places) {
-  if (size == 0) return "Hash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n";
-  return fmt::format(
-      "Hash table 0 stats (main hash table):\n table size: {}\n number of elements: {}\n", places,
-      size);
+  const Bytes title = "Hash table 0 stats (main hash table):\n";
+  if (size == 0) return title + "No stats available for empty dictionaries\n";
+  return title + fmt::format(" table size: {}\n number of elements: {}\n", places, size);
 }
 
 }  // namespace
@@ -83,13 +82,12 @@ Bytes object_line(const Entry& entry, const RunEnvironment& env) {
 }
 
 Bytes table_stats(const LockedStripes& locked, unsigned db) {
-  const Keyspace& keyspace = locked.keyspace();
   std::size_t keys = 0;
   std::size_t expires = 0;
   std::size_t key_bytes = 0;
   std::size_t expire_bytes = 0;
   for (unsigned index = 0; index < kStripes; ++index) {
-    const Shard& shard = locked.stripe(index).shards[keyspace.physical(db)];
+    const Shard& shard = locked.shard_at(index, db);
     keys += shard.keys.size();
     expires += shard.expires.size();
     key_bytes += shard.keys.memory_usage();

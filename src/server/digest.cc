@@ -86,7 +86,7 @@ Digest keyspace_digest(const LockedStripes& locked) {
   for (unsigned db = 0; db < keyspace.databases(); ++db) {
     bool numbered = false;  // an empty database leaves no trace
     for (unsigned index = 0; index < kStripes; ++index) {
-      const Shard& shard = locked.stripe(index).shards[keyspace.physical(db)];
+      const Shard& shard = locked.shard_at(index, db);
       if (shard.keys.empty()) continue;
       if (!numbered) all.chain_number(db);
       numbered = true;

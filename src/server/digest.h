@@ -1,7 +1,7 @@
 // The digest of values and of the whole keyspace (DEBUG DIGEST), bit for bit Redis's.
 //
-// Equal data gives equal digests whatever the encodings and the order of insertion: what has no order is
-// combined by xor, what has one by chaining SHA-1.
+// Equal data gives equal digests whatever the encodings and the order of insertion: what has no
+// order is combined by xor, what has one by chaining SHA-1.
 #pragma once
 
 #include <array>

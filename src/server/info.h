@@ -1,7 +1,8 @@
 // INFO: the server's figures as text, with Redis's sections and field names.
 //
-// The server fills InfoSources with what it knows; info_text() only writes it down, so it needs no server to be
-// tested. Figures that Redis has and Memoir cannot have (forks, defragmentation) are written as constants.
+// The server fills InfoSources with what it knows; info_text() only writes it down, so it needs no
+// server to be tested. Figures that Redis has and Memoir cannot have (forks, defragmentation) are
+// written as constants.
 #pragma once
 
 #include <cstdint>
@@ -113,6 +114,8 @@ struct StatFigures {
   double input_kb_per_second = 0;
   double output_kb_per_second = 0;
   std::uint64_t rejected_connections = 0;
+  std::uint64_t query_limit_disconnections = 0;
+  std::uint64_t output_limit_disconnections = 0;
   std::uint64_t full_syncs = 0;
   std::uint64_t partial_syncs = 0;
   std::uint64_t refused_partial_syncs = 0;

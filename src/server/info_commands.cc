@@ -30,11 +30,11 @@ std::vector<DatabaseFigures> count_keys(Context& ctx) {
   std::vector<DatabaseFigures> all(keyspace.databases());
   std::vector<TtlSample> samples(keyspace.databases());
   for (unsigned index = 0; index < kStripes; ++index) {
-    ctx.stripes().with(index, 0, [&](Shard&, Stripe& stripe) {
-      for (unsigned db = 0; db < keyspace.databases(); ++db) {
-        count_shard(stripe.shards[keyspace.physical(db)], ctx, all[db], samples[db]);
-      }
-    });
+    for (unsigned db = 0; db < keyspace.databases(); ++db) {
+      ctx.stripes().with(index, db, [&](Shard& shard, Stripe&) {
+        count_shard(shard, ctx, all[db], samples[db]);
+      });
+    }
   }
   for (unsigned db = 0; db < all.size(); ++db) {
     all[db].index = db;

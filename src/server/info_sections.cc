@@ -191,6 +191,8 @@ void write_loop(const StatFigures& stats, InfoWriter& to) {
   to.add("total_writes_processed", stats.writes);
   to.add("io_threaded_reads_processed", stats.reads);
   to.add("io_threaded_writes_processed", stats.writes);
+  to.add("client_query_buffer_limit_disconnections", stats.query_limit_disconnections);
+  to.add("client_output_buffer_limit_disconnections", stats.output_limit_disconnections);
   write_unknown_here(to, {"reply_buffer_shrinks", "reply_buffer_expands"});
   to.add("eventloop_cycles", stats.loop_turns);
   to.add("eventloop_duration_sum", stats.loop_us);

@@ -1,4 +1,5 @@
-// InfoWriter: INFO's lines, "name:value", under titles; and the sections that fill a file of their own.
+// InfoWriter: INFO's lines, "name:value", under titles; and the sections that fill a file of their
+// own.
 #pragma once
 
 #include <fmt/format.h>

@@ -30,6 +30,7 @@ void Server::start_loading() {
 void Server::load() {
   name_thread("loader");
   if (Status recovered = recover(); !recovered) {
+    if (stopping_) return;
     log_warning("Fatal error loading the journal: {}. Exiting.", recovered.error().text());
     std::_Exit(1);  // nothing has been changed, so there is nothing to end in good order
   }
@@ -50,7 +51,7 @@ Status Server::recover() {
     loading_bytes_ = progress.bytes_read;
     loading_total_bytes_ = progress.bytes_total;
   };
-  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_);
+  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, stopping_);
   auto recovered = recover_journal(posix_file_system(), directory, options, replayer);
   if (!recovered) return recovered.error();
   const Lsn end_lsn = recovered->end_lsn;

@@ -1,8 +1,7 @@
 // What MONITOR shows: each request as a line, with its time, database and sender.
-#include <fmt/format.h>
-
 #include <iterator>
 
+#include "src/base/log.h"
 #include "src/server/redaction.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"

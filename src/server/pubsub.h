@@ -1,9 +1,9 @@
 // Publish and subscribe across workers.
 //
 // PubSub, the server's, knows how many subscribers each worker has for a name: enough to count the
-// receivers of a message and to send it to the workers concerned. Subscriptions, one a worker, knows
-// the clients; a client is on a name's list once, and knows its place there, so leaving is O(1).
-// Messages of one publisher reach each subscriber in order, since a worker's inbox is in order.
+// receivers of a message and to send it to the workers concerned. Subscriptions, one a worker,
+// knows the clients; a client is on a name's list once, and knows its place there, so leaving is
+// O(1). Messages of one publisher reach each subscriber in order, since a worker's inbox is in order.
 #pragma once
 
 #include <array>
@@ -104,7 +104,9 @@ struct Channel {
 class ClientSubscriptions {
  public:
   std::size_t count(Topic topic) const { return of(topic).size(); }
-  std::size_t total() const { return by_topic_[0].size() + by_topic_[1].size() + by_topic_[2].size(); }
+  std::size_t total() const {
+    return by_topic_[0].size() + by_topic_[1].size() + by_topic_[2].size();
+  }
   std::vector<Bytes> names(Topic topic) const;
 
  private:

@@ -1,14 +1,14 @@
-// Replayer: applies the records of a journal to a keyspace, each request by the handler that made it.
+// Replayer: applies the records of a journal to a keyspace, each by the handler that made it.
 //
 // There are no clients meanwhile: nobody is told, nothing is journaled. An error names the record.
 #pragma once
 
-#include <fmt/format.h>
-
+#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "persistence/record.h"
+#include "src/base/log.h"
 #include "src/base/random.h"
 #include "src/command/dispatcher.h"
 
@@ -26,8 +26,11 @@ class ReplayHost final : public DispatchHost {
 
 class Replayer final : public RecordSink {
  public:
-  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock)
+  // Stops with an error once `stop` is true.
+  Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
+           const std::atomic<bool>& stop)
       : keyspace_(keyspace),
+        stop_(stop),
         dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
     session_.identity.may_block = false;
   }
@@ -39,6 +42,7 @@ class Replayer final : public RecordSink {
   }
 
   Status on_record(const RecordView& record) override {
+    if (stop_.load(std::memory_order_relaxed)) return failed(record, "the server is stopping");
     session_.identity.db = record.flags & kForeign ? record.db : 0;
     // Versions are stamped with the end of the record that makes them.
     keyspace_.advance_position(record.lsn);
@@ -60,6 +64,7 @@ class Replayer final : public RecordSink {
   }
 
   Keyspace& keyspace_;
+  const std::atomic<bool>& stop_;
   ReplayHost host_;
   Dispatcher dispatcher_;
   Session session_;

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,20 +19,6 @@
 
 namespace memoir {
 namespace {
-
-constexpr std::string_view kDenied =
-    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
-    "is set for the default user. In this mode connections are only accepted from the loopback "
-    "interface. If you want to connect from external computers to Redis you may adopt one of the "
-    "following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
-    "protected-mode no' from the loopback interface by connecting to Redis from the same host the "
-    "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
-    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
-    "the protected mode by editing the Redis configuration file, and setting the protected mode "
-    "option to 'no', and then restarting the server. 3) If you started the server manually just "
-    "for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication "
-    "password for the default user. NOTE: You only need to do one of the above things in order for "
-    "the server to start accepting connections from the outside.\r\n";
 
 // Descriptors kept for files, the loops and the other ends of pipes.
 constexpr rlim_t kReservedDescriptors = 128;
@@ -72,13 +57,6 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   return all;
 }
 
-Bytes format_listener(ByteView name, const std::vector<Bytes>& addresses, std::int64_t port) {
-  Bytes text = "name=" + Bytes(name);
-  for (const Bytes& address : addresses) text += ",bind=" + address;
-  if (port > 0) text += ",port=" + std::to_string(port);
-  return text;
-}
-
 }  // namespace
 
 ServerHooks& hooks_of(Context& ctx) {
@@ -95,12 +73,13 @@ Server::Server(Config config, ServerOptions options)
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
-  const auto workers = static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
+  const auto workers =
+      static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
   keyspace_.limits = encoding_limits(*now);
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
   journal_ = idle_journal_.get();
-  journal_.load()->set_listener(this);
+  // No listener: it keeps nothing, so everything is safe as soon as it is appended.
   add_commands(*now);
   register_hooks();
   apply_limits(*now);
@@ -110,7 +89,7 @@ Server::Server(Config config, ServerOptions options)
 // Clients go before the journal that their sessions are known to.
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
-  listeners_.clear();
+  close_listeners();
   signals_.clear();
   workers_.clear();
 }
@@ -148,7 +127,7 @@ void Server::each_worker(const std::function<void(Worker&)>& visit) {
   for (const auto& worker : workers_) visit(*worker);
 }
 
-// ---- configuration ---------------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
 void Server::register_hooks() {
   config_.on_change({"appendfsync"}, [this](const Config&, const Config& to) {
@@ -164,6 +143,9 @@ void Server::register_hooks() {
   config_.on_change({"loglevel"}, [](const Config&, const Config& to) {
     set_log_level(to.loglevel);
     return Status(ok);
+  });
+  config_.on_change({"port", "bind"}, [this](const Config&, const Config& to) {
+    return listen_elsewhere(to);
   });
   config_.on_change({"maxclients"}, [this](const Config&, const Config& to) {
     apply_limits(to);
@@ -214,117 +196,12 @@ bool Server::is_local(const Session& session) const {
   return client && client->status().is_local;
 }
 
-// ---- connections -----------------------------------------------------------------------------------
-
-Status Server::listen() {
-  const auto config = config_.current();
-  if (config->port > 0) {
-    if (Status opened = open_tcp(*config); !opened) {
-      log_warning("Failed listening on port {} (tcp), aborting.", config->port);
-      return opened;
-    }
-  }
-  if (!config->unixsocket.empty()) {
-    if (Status opened = open_unix(*config); !opened) {
-      log_warning("Failed opening Unix socket: bind: {}", opened.error().text());
-      return opened;
-    }
-  }
-  if (opened_.empty()) {
-    log_warning("Configured to not listen anywhere, exiting.");
-    return Error("nowhere to listen");
-  }
-  return ok;
-}
-
-Status Server::open_tcp(const Config& config) {
-  const Bytes info = format_listener("tcp", config.bind, config.port);
-  for (Bytes address : config.bind) {
-    // "-" before an address: the machine need not have it.
-    const bool optional = address.starts_with('-');
-    if (optional) address.erase(0, 1);
-    auto socket = listen_tcp(address, static_cast<unsigned>(config.port),
-                             static_cast<int>(config.tcp_backlog));
-    if (socket) {
-      opened_.push_back({*std::move(socket), "tcp", info});
-      continue;
-    }
-    const Error error = socket.error();
-    if (optional && error.code() == ErrorCode::kUnsupported) continue;
-    log_warning("Warning: Could not create server TCP listening socket {}:{}: bind: {}", address,
-                config.port, error.text());
-    if (error.code() == ErrorCode::kUnsupported) continue;  // IPv6, say, where there is none
-    return error.clone();
-  }
-  if (opened_.empty() && !config.bind.empty()) return Error("no address could be bound");
-  return ok;
-}
-
-Status Server::open_unix(const Config& config) {
-  auto socket = listen_unix(config.unixsocket, static_cast<unsigned>(config.unixsocketperm),
-                            static_cast<int>(config.tcp_backlog));
-  if (!socket) return socket.error();
-  opened_.push_back(
-      {*std::move(socket), "unix", format_listener("unix", {config.unixsocket}, 0)});
-  return ok;
-}
-
-void Server::start_listeners() {
-  for (Opened& opened : opened_) {
-    if (listener_infos_.empty() || listener_infos_.back() != opened.info) {
-      listener_infos_.push_back(opened.info);
-    }
-    listeners_.push_back(std::make_unique<Listener>(
-        workers_[0]->loop(), std::move(opened.socket),
-        [this](Socket socket) { accept(std::move(socket)); }));
-  }
-}
-
-void Server::refuse(const Socket& socket, ByteView error) {
-  // It either fits into the empty send buffer or the peer does not matter.
-  (void)!::send(socket.fd(), error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  rejected_.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Server::accept(Socket socket) {
-  const auto config = config_.current();
-  if (!clients_.admit(static_cast<std::size_t>(config->maxclients))) {
-    return refuse(socket, "-ERR max number of clients reached\r\n");
-  }
-  SocketNames names = socket_names(socket.fd());
-  if (config->protected_mode && config->requirepass.empty() && !names.is_local) {
-    clients_.left();
-    return refuse(socket, kDenied);
-  }
-  connections_.fetch_add(1, std::memory_order_relaxed);
-  set_tcp_options(socket.fd(), static_cast<int>(config->tcp_keepalive));
-
-  auto status = std::make_shared<ClientStatus>();
-  status->id = clients_.next_id();
-  status->worker = next_worker_;
-  status->fd = socket.fd();
-  status->peer = std::move(names.peer);
-  status->local = std::move(names.local);
-  status->is_unix = names.is_unix;
-  status->is_local = names.is_local;
-  status->connected_us = clock_.monotonic_us();
-  log_verbose("Accepted {}", status->peer);
-
-  Worker& worker = *workers_[next_worker_];
-  next_worker_ = (next_worker_ + 1) % worker_count();
-  if (worker.index() == 0) return worker.add_client(std::move(socket), std::move(status));
-  worker.loop().post([&worker, socket = std::move(socket), status = std::move(status)]() mutable {
-    worker.add_client(std::move(socket), std::move(status));
-  });
-}
-
-// ---- running ---------------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
 int Server::run() {
   const auto config = config_.current();
   loading_.store(config->appendonly, std::memory_order_release);
   watch_signals();
-  start_listeners();
   for (unsigned i = 1; i < worker_count(); ++i) {
     threads_.emplace_back([this, i] {
       name_thread("worker " + std::to_string(i));
@@ -343,20 +220,20 @@ int Server::run() {
 }
 
 void Server::ready() {
-  Bytes last;
-  for (const Opened& opened : opened_) {
-    if (opened.name != last) log_notice("Ready to accept connections {}", opened.name);
-    last = opened.name;
-  }
+  if (!tcp_listeners_.empty()) log_notice("Ready to accept connections tcp");
+  if (unix_listener_) log_notice("Ready to accept connections unix");
   notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
 }
 
 void Server::watch_signals() {
   ::signal(SIGHUP, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of the write
   Loop& loop = workers_[0]->loop();
-  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGTERM, [this] { interrupted("SIGTERM"); }));
-  signals_.push_back(std::make_unique<SignalWatch>(loop, SIGINT, [this] { interrupted("SIGINT"); }));
+  for (const auto& [number, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+    signals_.push_back(
+        std::make_unique<SignalWatch>(loop, number, [this, name = name] { interrupted(name); }));
+  }
 }
 
 void Server::interrupted(const char* name) {
@@ -386,7 +263,7 @@ void Server::shut_down(Shutdown how) {
     }
     notify_supervisor("STOPPING=1\n");
     stopping_ = true;
-    listeners_.clear();
+    close_listeners();
     each_worker([](Worker& worker) { worker.stop(); });
   });
 }
@@ -417,7 +294,7 @@ void Server::on_progress(Lsn, Lsn) {
   }
 }
 
-// ---- pauses ----------------------------------------------------------------------------------------
+// ---- pauses -------------------------------------------------------------------------------------
 
 bool Server::pauses(const Client& client, std::span<const Word> words) const {
   const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
@@ -460,7 +337,7 @@ bool Server::pause_over(std::int64_t now_ms) {
   return true;
 }
 
-// ---- monitors --------------------------------------------------------------------------------------
+// ---- monitors -----------------------------------------------------------------------------------
 
 void Server::change_monitors(unsigned worker, int by) {
   monitors_by_worker_[worker] += by;

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,7 +58,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Serves until shutdown. Returns the process's exit status.
   int run();
 
-  // --- parts, all thread-safe or constant while workers run ----------------------------------------
+  // --- parts, all thread-safe or constant while workers run --------------------------------------
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return *journal_.load(std::memory_order_acquire); }
@@ -69,7 +70,7 @@ class Server final : public ServerHooks, private JournalListener {
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
 
-  // --- CLIENT PAUSE, any thread ---------------------------------------------------------------------
+  // --- CLIENT PAUSE, any thread ------------------------------------------------------------------
   bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
   // Whether the request has to wait.
   bool pauses(const Client& client, std::span<const Word> words) const;
@@ -79,7 +80,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Ends the pause if its time is over; true if there is none now.
   bool pause_over(std::int64_t now_ms);
 
-  // --- ending ----------------------------------------------------------------------------------------
+  // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {
     bool force = false;
     std::uint64_t client = 0;  // who asked, for the error
@@ -88,12 +89,15 @@ class Server final : public ServerHooks, private JournalListener {
   // Any thread. On failure the client is unblocked with an error.
   void shut_down(Shutdown how);
 
-  // --- monitors, any thread ---------------------------------------------------------------------------
+  // --- monitors, any thread ----------------------------------------------------------------------
   bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
   void change_monitors(unsigned worker, int by);
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
                      std::int64_t now_us);
 
+  void count_query_limit_disconnection() {
+    query_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
+  }
   void count_output_limit_disconnection() {
     output_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -104,7 +108,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Worker 0, some times a second.
   void cron();
 
-  // --- ServerHooks -----------------------------------------------------------------------------------
+  // --- ServerHooks -------------------------------------------------------------------------------
   ConfigStore& config() override { return config_; }
   const Bytes& config_file() const override { return options_.config_file; }
   bool loading() const override { return loading_.load(std::memory_order_acquire); }
@@ -129,9 +133,11 @@ class Server final : public ServerHooks, private JournalListener {
   void add_commands(const Config& config);
   void register_hooks();
   void apply_limits(const Config& config);
-  Status open_tcp(const Config& config);
-  Status open_unix(const Config& config);
-  void start_listeners();
+  Result<std::vector<Socket>> open_tcp(const Config& config);
+  void listen_on(std::vector<Socket> sockets);
+  Status listen_elsewhere(const Config& config);
+  void close_listeners();
+  std::vector<Bytes> listener_lines() const;
   void accept(Socket socket);
   void refuse(const Socket& socket, ByteView error);
   void watch_signals();
@@ -182,14 +188,10 @@ class Server final : public ServerHooks, private JournalListener {
   std::vector<std::thread> threads_;
   unsigned next_worker_{0};
 
-  struct Opened {
-    Socket socket;
-    Bytes name;  // "tcp" or "unix"
-    Bytes info;  // INFO's listener line
-  };
-  std::vector<Opened> opened_;
-  std::vector<Bytes> listener_infos_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::mutex listening_mutex_;
+  std::vector<int> tcp_descriptors_;  // of the listeners, which are worker 0's
+  std::vector<std::unique_ptr<Listener>> tcp_listeners_;
+  std::unique_ptr<Listener> unix_listener_;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 
   std::mutex reload_mutex_;
@@ -203,6 +205,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<bool> active_expire_{true};
   std::atomic<std::uint64_t> connections_{0};
   std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> query_limit_disconnections_{0};
   std::atomic<std::uint64_t> output_limit_disconnections_{0};
   std::atomic<std::size_t> peak_memory_{0};
   const std::size_t startup_memory_;

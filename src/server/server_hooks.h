@@ -24,11 +24,12 @@ class ServerHooks {
 
   // CONFIG RESETSTAT: all counters of all workers.
   virtual void reset_stats() = 0;
-  // Everything `sections` (InfoSection bits) ask for but the keyspace section, which the handler counts itself.
+  // Everything `sections` (InfoSection bits) ask for but the keyspace section, which the handler
+  // counts itself.
   virtual void fill_info(std::uint32_t sections, InfoSources& sources) = 0;
 
-  // DEBUG RELOAD and LOADAOF: brings the journal to disk, empties the keyspace and builds it again from disk,
-  // as a start does. All stripes are locked. The error is the reply.
+  // DEBUG RELOAD and LOADAOF: brings the journal to disk, empties the keyspace and builds it again
+  // from disk, as a start does. All stripes are locked. The error is the reply.
   virtual Status reload(Context& ctx) = 0;
   // DEBUG SET-ACTIVE-EXPIRE.
   virtual void set_active_expire(bool on) = 0;

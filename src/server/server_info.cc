@@ -24,7 +24,7 @@ void clear(std::atomic<std::uint64_t>& counter) { counter.store(0, std::memory_o
 
 }  // namespace
 
-// ---- now and then ----------------------------------------------------------------------------------
+// ---- now and then -------------------------------------------------------------------------------
 
 void Server::Rate::sample(std::uint64_t now, double seconds) {
   // A reset of the counters makes them smaller.
@@ -61,6 +61,7 @@ void Server::reset_stats() {
   each_worker([](Worker& worker) { worker.reset_stats(); });
   clear(connections_);
   clear(rejected_);
+  clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
   background_.reset_stats();
   peak_memory_ = allocated_bytes();
@@ -77,7 +78,7 @@ Status Server::change_replication_id() {
   return journal().change_replication_id(random_hex(40));
 }
 
-// ---- INFO ------------------------------------------------------------------------------------------
+// ---- INFO ---------------------------------------------------------------------------------------
 
 void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   sources.config = config_.current();
@@ -88,7 +89,7 @@ void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   sources.server.started_us = started_us_;
   sources.server.workers = worker_count();
   sources.server.supervised = options_.supervised;
-  sources.server.listeners = listener_infos_;
+  sources.server.listeners = listener_lines();
   fill_process_figures(sources);
   peak_memory_ = std::max(peak_memory_.load(), sources.memory.used);
   sources.memory.peak = peak_memory_;
@@ -133,6 +134,8 @@ void Server::fill_stats(InfoSources& sources) {
   });
   stats.connections = read(connections_);
   stats.rejected_connections = read(rejected_);
+  stats.query_limit_disconnections = read(query_limit_disconnections_);
+  stats.output_limit_disconnections = read(output_limit_disconnections_);
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);

@@ -1,8 +1,8 @@
 #include "src/server/slow_log.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "src/base/log.h"
 
 namespace memoir {
 namespace {

@@ -20,6 +20,7 @@ constexpr std::size_t kErrorKindsMax = 128;
 
 Worker::Worker(Server& server, unsigned index)
     : server_(server),
+      config_store_(server.config()),
       index_(index),
       subscriptions_(server.pubsub(), index),
       cron_timer_(loop_, [this] { cron(); }),
@@ -56,18 +57,16 @@ void Worker::stop() {
   });
 }
 
-// ---- configuration ---------------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
-void Worker::follow_config() {
-  const std::uint64_t version = server_.config().version();
-  if (version == config_version_) return;
-  config_version_ = version;
+void Worker::take_config() {
+  config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
-  config_ = server_.config().current();
+  config_ = config_store_.current();
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
-  // As in Redis: whoever was let in without a password stays, and a password taken away lets in all.
+  // As in Redis: whoever was let in without a password stays, and without a password all are in.
   if (had_password && !password_required()) {
     for (auto& [id, client] : clients_) client->set_authenticated(true);
   }
@@ -84,8 +83,8 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.events_wanted = c.notify_keyspace_events;
   settings.maxmemory = c.maxmemory;
   settings.maxmemory_policy = c.maxmemory_policy;
-  settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.maxmemory_samples = static_cast<unsigned>(c.maxmemory_samples);
+  settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.lfu_log_factor = static_cast<unsigned>(c.lfu_log_factor);
   settings.lfu_decay_minutes = static_cast<unsigned>(c.lfu_decay_time);
   settings.lazyfree_eviction = c.lazyfree_lazy_eviction;
@@ -100,7 +99,7 @@ DispatchSettings Worker::dispatch_settings() const {
   return settings;
 }
 
-// ---- clients ---------------------------------------------------------------------------------------
+// ---- clients ------------------------------------------------------------------------------------
 
 void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
   if (stopping_) return;
@@ -160,7 +159,7 @@ void Worker::destroy(Client& client) {
   clients_.erase(client.identity.id);
 }
 
-// ---- the end of a turn -----------------------------------------------------------------------------
+// ---- the end of a turn --------------------------------------------------------------------------
 
 void Worker::end_of_turn() {
   run_waiting();
@@ -200,8 +199,16 @@ void Worker::send_outputs() {
     }
   }
   touched_.clear();
+  tell_waiting();
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
+}
+
+void Worker::tell_waiting() {
+  if (gated_.size() == waiting_told_) return;
+  dispatcher_->journal().change_waiting(static_cast<std::ptrdiff_t>(gated_.size()) -
+                                        static_cast<std::ptrdiff_t>(waiting_told_));
+  waiting_told_ = gated_.size();
 }
 
 // Clients whose held output may leave now are treated as if they had done something.
@@ -235,7 +242,7 @@ void Worker::end_sync_waits() {
   }
 }
 
-// ---- waiting clients -------------------------------------------------------------------------------
+// ---- waiting clients ----------------------------------------------------------------------------
 
 void Worker::resume_later(Client& client) {
   if (client.resuming_) return;
@@ -311,7 +318,7 @@ void Worker::accept_delivery(Delivery&& delivery) {
   if (client) client->deliver(std::move(delivery.reply), delivery.lsn);
 }
 
-// ---- the dispatcher's host -------------------------------------------------------------------------
+// ---- the dispatcher's host ----------------------------------------------------------------------
 
 Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<const Word>) {
   if (&session != current_) return ok;
@@ -327,7 +334,9 @@ Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<c
 Status Worker::refuse_special(Client& client, const CommandTable::Row& row) const {
   const CommandSpec& spec = *row.spec;
   const CommandSpec& command = row.parent ? *row.parent : spec;
-  if (!client.authenticated() && !spec.has(kNoAuth)) return Error("NOAUTH Authentication required.");
+  if (!client.authenticated() && !spec.has(kNoAuth)) {
+    return Error("NOAUTH Authentication required.");
+  }
   if (spec.has(kProtected) && !server_.allows_protected(command, client.status())) {
     return Error(fmt::format(
         "ERR {} command not allowed. If the enable-{}-command option is set to \"local\", you can "
@@ -446,7 +455,7 @@ void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us
                          static_cast<std::size_t>(config_->slowlog_max_len));
 }
 
-// ---- monitors --------------------------------------------------------------------------------------
+// ---- monitors -----------------------------------------------------------------------------------
 
 void Worker::add_monitor(Client& client) {
   if (std::ranges::find(monitors_, &client) != monitors_.end()) return;
@@ -466,7 +475,7 @@ void Worker::feed_monitors(const SharedBytes& line) {
   for (Client* client : monitors_) client->push(line, 0);
 }
 
-// ---- now and then ----------------------------------------------------------------------------------
+// ---- now and then -------------------------------------------------------------------------------
 
 void Worker::cron() {
   clock_.refresh();

@@ -1,9 +1,9 @@
 // Worker: one thread with its loop, its clients and its dispatcher.
 //
-// A turn: bytes are read and their requests run, tasks of other workers are done; at its end waiting
-// requests go on, the journal is flushed once, and every client with output gets one write, up to
-// what is safe. Clients whose output is held for the journal stay on a list until it reports
-// progress.
+// A turn: bytes are read and their requests run, tasks of other workers are done; at its end
+// waiting requests go on, the journal is flushed once, and every client with output gets one
+// write, up to what is safe. Clients whose output is held for the journal stay on a list until it
+// reports progress.
 //
 // Everything belongs to the worker's thread but for what says otherwise.
 #pragma once
@@ -24,7 +24,7 @@
 #include "src/net/loop.h"
 #include "src/net/socket.h"
 #include "src/server/client.h"
-#include "src/server/config.h"
+#include "src/server/config_store.h"
 #include "src/server/pubsub.h"
 
 namespace memoir {
@@ -82,7 +82,7 @@ class Worker final : public DispatchHost {
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
-  // --- clients ---------------------------------------------------------------------------------------
+  // --- clients -----------------------------------------------------------------------------------
   void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
@@ -95,7 +95,7 @@ class Worker final : public DispatchHost {
   // Sends a message to the subscribers of all workers; returns how many get it.
   std::size_t publish(Topic topic, ByteView channel, ByteView text, Lsn lsn);
 
-  // --- what clients tell -------------------------------------------------------------------------------
+  // --- what clients tell -------------------------------------------------------------------------
   void set_current(Client* client) { current_ = client; }
   Client* current() { return current_; }
   // The client did something: its output leaves at the end of the turn.
@@ -122,10 +122,12 @@ class Worker final : public DispatchHost {
     KeyspaceStats::bump(stats_.writes);
   }
 
-  // --- configuration as of this turn -------------------------------------------------------------------
+  // --- configuration as of this turn -------------------------------------------------------------
   const Config& config() const { return *config_; }
   // Takes over a new configuration if there is one.
-  void follow_config();
+  void follow_config() {
+    if (config_store_.version() != config_version_) [[unlikely]] take_config();
+  }
   const RequestLimits& request_limits() const { return request_limits_; }
   bool password_required() const { return !config_->requirepass.empty(); }
   std::int64_t idle_timeout_seconds() const { return config_->timeout; }
@@ -143,7 +145,7 @@ class Worker final : public DispatchHost {
   void each_error(const std::function<void(const Bytes&, std::uint64_t)>& visit) const;
   void reset_stats();
 
-  // --- DispatchHost ------------------------------------------------------------------------------------
+  // --- DispatchHost ------------------------------------------------------------------------------
   Status admit(Session& session, const CommandTable::Row& row,
                std::span<const Word> words) override;
   void notify(const KeyEvent& event, Lsn lsn) override;
@@ -170,6 +172,7 @@ class Worker final : public DispatchHost {
   void end_of_turn();
   void run_waiting();
   void send_outputs();
+  void tell_waiting();
   void watch_journal(Lsn safe);
   void release_gated(Lsn safe);
   void end_sync_waits();
@@ -182,10 +185,12 @@ class Worker final : public DispatchHost {
   void clients_cron(std::int64_t now_us);
   void start_expiry();
   void expire_slice();
+  void take_config();
   DispatchSettings dispatch_settings() const;
   Status refuse_special(Client& client, const CommandTable::Row& row) const;
 
   Server& server_;
+  const ConfigStore& config_store_;
   const unsigned index_;
   Loop loop_;
   WorkerClock clock_;
@@ -206,6 +211,7 @@ class Worker final : public DispatchHost {
   Client* current_{nullptr};
   std::vector<Client*> touched_;
   std::vector<Client*> gated_;
+  std::size_t waiting_told_{0};  // of gated_, what the journal knows
   std::vector<Client*> closing_;
   std::vector<std::uint64_t> resuming_;
   std::vector<std::uint64_t> paused_;

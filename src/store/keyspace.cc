@@ -2,19 +2,18 @@
 
 namespace memoir {
 
-Keyspace::Keyspace(unsigned databases) : stripes_(std::make_unique<Stripe[]>(kStripes)) {
+Keyspace::Keyspace(unsigned databases)
+    : stripes_(std::make_unique<Stripe[]>(kStripes)),
+      shards_(std::make_unique<Shard[]>(std::size_t{databases} * kStripes)) {
   for (unsigned db = 0; db < databases; ++db) physical_.push_back(db);
-  for (unsigned i = 0; i < kStripes; ++i) {
-    stripes_[i].shards = std::make_unique<Shard[]>(databases);
-  }
 }
 
 Keyspace::~Keyspace() {
   for (unsigned i = 0; i < kStripes; ++i) {
     for (unsigned db = 0; db < databases(); ++db) {
-      Shard& shard = stripes_[i].shards[db];
-      shard.expires.clear();
-      shard.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
+      Shard& one = shard(i, db);
+      one.expires.clear();
+      one.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
     }
   }
 }

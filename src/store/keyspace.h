@@ -28,7 +28,7 @@ inline constexpr unsigned kStripes = 256;
 inline unsigned stripe_of(std::uint64_t hash) { return hash & (kStripes - 1); }
 
 // One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry.
-struct Shard {
+struct alignas(64) Shard {
   EntryTable keys;
   EntryTable expires;
 };
@@ -42,8 +42,7 @@ class StripeAttachment {
 
 struct alignas(64) Stripe {
   Mutex mutex;
-  std::unique_ptr<Shard[]> shards;  // by physical database
-  Lsn last_lsn{0};                  // end of the last record that concerns this stripe
+  Lsn last_lsn{0};  // end of the last record that concerns this stripe
   bool has_watchers{false};
   bool has_waiters{false};
   std::unique_ptr<StripeAttachment> watchers;
@@ -90,6 +89,10 @@ class Keyspace {
 
   unsigned databases() const { return static_cast<unsigned>(physical_.size()); }
   Stripe& stripe(unsigned index) { return stripes_[index]; }
+  // The tables of a stripe and a physical database; reached through LockedStripes by all who lock.
+  Shard& shard(unsigned stripe, unsigned physical_db) {
+    return shards_[physical_db * kStripes + stripe];
+  }
   // Where the tables of a client's database number are; stable while any stripe is locked.
   unsigned physical(unsigned db) const { return physical_[db]; }
 
@@ -113,6 +116,8 @@ class Keyspace {
 
  private:
   std::unique_ptr<Stripe[]> stripes_;
+  // All in one array, a line each, so that a table is found without following pointers.
+  std::unique_ptr<Shard[]> shards_;
   std::vector<unsigned> physical_;
   std::atomic<Lsn> position_{0};
   ChangeObserver* observer_{nullptr};
@@ -151,7 +156,11 @@ class LockedStripes {
     return keyspace_.stripe(index);
   }
   Shard& shard(unsigned db, std::uint64_t hash) const {
-    return stripe(stripe_of(hash)).shards[keyspace_.physical(db)];
+    return shard_at(stripe_of(hash), db);
+  }
+  Shard& shard_at(unsigned index, unsigned db) const {
+    DEBUG_ASSERT(held_.has(index));
+    return keyspace_.shard(index, keyspace_.physical(db));
   }
 
   // Runs visit(Shard&, Stripe&) for database `db` of stripe `index`, locking it for that time unless held.
@@ -162,7 +171,7 @@ class LockedStripes {
       DEBUG_ASSERT(held_.empty());
       lock_one(index);
     }
-    visit(keyspace_.stripe(index).shards[keyspace_.physical(db)], keyspace_.stripe(index));
+    visit(keyspace_.shard(index, keyspace_.physical(db)), keyspace_.stripe(index));
     if (mine) unlock();
   }
 

@@ -92,7 +92,7 @@ class Table {
       const unsigned places = bucket->places();
       for (unsigned i = 0; i < places; ++i) {
         const std::uint64_t word = bucket->items[i];
-        if ((word & kTagMask) == tag && word != 0 && Traits::key(unpack(word)) == key) {
+        if ((word & kTagMask) == tag && word != 0 && equal_bytes(Traits::key(unpack(word)), key)) {
           return {home, &bucket->items[i]};
         }
       }
@@ -182,17 +182,14 @@ class Table {
     }
   }
 
-  // Brings the bucket of a hash (first step) and the items in it that may match (second step) into
-  // the cache.
-  void prefetch_bucket(std::uint64_t hash) const {
-    if (size_ != 0) memoir::prefetch(bucket_of(hash));
-  }
-  void prefetch_items(std::uint64_t hash) const {
-    if (size_ == 0) return;
-    const Bucket* bucket = bucket_of(hash);
+  // Brings the items that may match a hash into the cache; `bucket` is what home() gave. The bucket
+  // itself should have been brought in before.
+  static void prefetch_items(const Bucket* bucket, std::uint64_t hash) {
+    if (!bucket) return;
     const std::uint64_t tag = tag_of(hash);
     for (unsigned i = 0; i < bucket->places(); ++i) {
-      if ((bucket->items[i] & kTagMask) == tag) memoir::prefetch(unpack(bucket->items[i]).pointer);
+      const std::uint64_t word = bucket->items[i];
+      if ((word & kTagMask) == tag) prefetch_line(unpack(word).pointer);
     }
   }
 
@@ -377,29 +374,43 @@ class Table {
                      : static_cast<std::uint32_t>(kBucketsGrown + ((hash >> 62) << 4));
   }
 
-  // Moves all items of `from` (with its chains' versions) into segments of other shapes.
-  void move_items(Segment* from) {
+  // Moves all items of a former segment, whose directory entry was `entry` where `hash` is, into the
+  // segments that cover its part of hash space now.
+  void move_items(std::uint64_t entry, std::uint64_t hash) {
+    Segment* const from = segment_in(entry);
     for (unsigned i = 0; i < from->buckets; ++i) {
       prefetch_chain(i + 1 < from->buckets ? &from->bucket(i + 1) : nullptr);
       Bucket* const home = &from->bucket(i);
+      if (home->version() != 0) carry_version(entry, hash, i, home->version());
       for (Bucket* bucket = home; bucket; bucket = bucket->next()) {
         const unsigned places = bucket->places();
         for (unsigned j = 0; j < places; ++j) {
-          if (bucket->items[j]) move_item(bucket->items[j], home->version());
+          if (bucket->items[j]) move_item(bucket->items[j]);
         }
       }
     }
   }
-  void move_item(std::uint64_t word, std::uint64_t version) {
+  void move_item(std::uint64_t word) {
     const std::uint64_t hash = Traits::hash(Traits::key(unpack(word)));
     ++segment_of(hash)->count;
-    Bucket* const home = bucket_of(hash);
-    if (version > home->version()) home->set_version(version);
-    put(home, word);
+    put(bucket_of(hash), word);
+  }
+  // Whatever changed in a bucket, be it that its last item went, has changed in all that follow it.
+  void carry_version(std::uint64_t entry, std::uint64_t hash, unsigned index,
+                     std::uint64_t version) {
+    const std::uint64_t begin = bucket_cursor(entry, hash, index);
+    const std::uint64_t end = bucket_cursor(entry, hash, index + 1);
+    std::uint64_t cursor = begin;
+    do {
+      const std::uint64_t at = cursor << 16;
+      Bucket* const bucket = bucket_of(at);
+      if (version > bucket->version()) bucket->set_version(version);
+      cursor = next_cursor(entry_of(at), at);
+    } while (cursor != 0 && (end == 0 || cursor < end));
   }
   static void prefetch_chain(Bucket* bucket) {
     if (!bucket) return;
-    for (const std::uint64_t word : bucket->items) memoir::prefetch(unpack(word).pointer);
+    for (const std::uint64_t word : bucket->items) prefetch_line(unpack(word).pointer);
   }
 
   // Points all directory entries of the prefix that `hash` has at `depth` to `segment`.
@@ -432,7 +443,7 @@ class Table {
       set_entries(hash & ~half, depth + 1, make_segment(grown_buckets(hash & ~half, depth + 1)));
       set_entries(hash | half, depth + 1, make_segment(grown_buckets(hash | half, depth + 1)));
     }
-    move_items(old);
+    move_items(entry, hash);
     free_segment(old);
     return segment_of(hash);
   }
@@ -446,7 +457,7 @@ class Table {
       if (old->buckets == 1) return;
       const std::uint32_t smaller = old->buckets > kBucketsGrown ? kBucketsGrown : old->buckets / 2;
       set_entries(hash, 0, make_segment(smaller));
-      move_items(old);
+      move_items(entry, hash);
       free_segment(old);
       return;
     }
@@ -459,8 +470,8 @@ class Table {
       return;
     }
     set_entries(hash & ~half, depth - 1, make_segment(merged));
-    move_items(old);
-    move_items(sibling);
+    move_items(entry, hash);
+    move_items(sibling_entry, hash ^ half);
     free_segment(old);
     free_segment(sibling);
     halve_directory();
@@ -480,16 +491,21 @@ class Table {
 
   // The place in hash space where the bucket after that of `hash` begins, as a cursor.
   static std::uint64_t next_cursor(std::uint64_t entry, std::uint64_t hash) {
+    return bucket_cursor(entry, hash, bucket_index(entry, hash) + 1);
+  }
+  // The same for bucket `index` of the segment that `entry` and `hash` mean; one behind the last gives the
+  // next segment, or 0 at the end of hash space.
+  static std::uint64_t bucket_cursor(std::uint64_t entry, std::uint64_t hash,
+                                     std::uint64_t index) {
     const unsigned depth = depth_of(entry);
     const std::uint64_t buckets = buckets_of(entry);
-    const std::uint64_t next = bucket_index(entry, hash) + 1;
     const std::uint64_t prefix = depth == 0 ? 0 : hash >> (64 - depth) << (64 - depth);
-    if (next == buckets) {  // the next segment, or the end: 2^48 wraps to 0
+    if (index == buckets) {
       const std::uint64_t span = std::uint64_t{1} << (48 - depth);
       return ((prefix >> 16) + span) & ((1ULL << kCursorBits) - 1);
     }
-    // The smallest multiple of 2^(16+depth) in local hash space that falls into bucket `next`.
-    const auto local_start = (static_cast<unsigned __int128>(next) << 64) + buckets - 1;
+    // The smallest multiple of 2^(16+depth) in local hash space that falls into the bucket.
+    const auto local_start = (static_cast<unsigned __int128>(index) << 64) + buckets - 1;
     const auto local = static_cast<std::uint64_t>(local_start / buckets);
     const std::uint64_t unit = 1ULL << (16 + depth);
     return (prefix >> 16) + (local >> (16 + depth)) + ((local & (unit - 1)) != 0 ? 1 : 0);

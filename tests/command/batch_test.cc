@@ -1,5 +1,7 @@
-// Goal: a prefetched batch runs as its requests would one by one, whatever is in it and however long it is.
-// Method: the same random requests through a parser with prefetch() and singly; the replies must agree.
+// Goal: a prefetched batch runs as its requests would one by one, whatever is in it and however
+// long it is.
+// Method: the same random requests through a parser with prefetch() and singly; the replies must
+// agree.
 #include "tests/command/command_rig.h"
 
 namespace memoir {

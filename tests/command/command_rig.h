@@ -1,5 +1,6 @@
-// A small engine for tests of src/command: a handful of commands over two plain types, a journal that keeps its records
-// and checks that they come under locks, a host that remembers what it is told.
+// A small engine for tests of src/command: a handful of commands over two plain types, a journal
+// that keeps its records and checks that they come under locks, a host that remembers what it is
+// told.
 #pragma once
 
 #include <map>
@@ -20,7 +21,8 @@ namespace memoir {
 // The test commands' rows, defined in commands_test.cc.
 std::span<const CommandSpec> test_commands();
 
-// Keeps the records. Asked to, it checks that the stripes of every key in them are locked at that moment.
+// Keeps the records. Asked to, it checks that the stripes of every key in them are locked at that
+// moment.
 class RecordingJournal final : public Journal {
  public:
   struct Kept {
@@ -78,7 +80,7 @@ class RecordingJournal final : public Journal {
     return taken;
   }
 
-  std::size_t bytes_asked = 0;
+  std::atomic<std::size_t> bytes_asked{0};
 
  protected:
   std::uint32_t register_session(SessionInfo) override { return ++sessions_; }
@@ -170,8 +172,8 @@ class TestWorker {
     session.identity.id = seed;
   }
 
-  // Runs a line of words parted by blanks ("''" is the empty word); the reply as on the wire, "(parked)" if there
-  // is none yet.
+  // Runs a line of words parted by blanks ("''" is the empty word); the reply as on the wire,
+  // "(parked)" if there is none yet.
   Bytes run(ByteView line) { return run(session, line); }
   Bytes run(Session& from, ByteView line) {
     std::vector<Bytes> texts;

@@ -1,6 +1,7 @@
 // The commands of the rig: as few as show every way in which a handler can work.
 //
-// Goal of the cases here: a command's changes are journaled in the form its row says, and only if there are any.
+// Goal of the cases here: a command's changes are journaled in the form its row says, and only if
+// there are any.
 #include "tests/command/command_rig.h"
 
 namespace memoir {
@@ -171,7 +172,8 @@ Status tag_(Context& ctx, Args args, ReplyWriter& reply) {
 }
 // SELECT db
 Status select_(Context& ctx, Args args, ReplyWriter& reply) {
-  const std::int64_t db = args.integer_between(0, ctx.databases() - 1, "ERR DB index is out of range");
+  const std::int64_t db = args.integer_between(0, ctx.databases() - 1,
+      "ERR DB index is out of range");
   if (args.failed()) return args.status();
   ctx.select(static_cast<unsigned>(db));
   reply.ok();
@@ -248,11 +250,13 @@ constexpr CommandSpec write_row(const char* name, Arity arity, KeySpecs keys, Ha
 }
 constexpr CommandSpec kRows[] = {
     write_row("set", between(3, 4), first_is_key(kKeyOW), set_),
-    {.name = "get", .arity = exactly(2), .keys = first_is_key(kKeyRO), .access = Access::kRead, .run = get_},
+    {.name = "get", .arity = exactly(2), .keys = first_is_key(kKeyRO), .access = Access::kRead,
+        .run = get_},
     write_row("del", at_least(2), all_are_keys(kKeyRM), del_, JournalForm::kVerbatim, 0),
     write_row("unlink", at_least(2), all_are_keys(kKeyRM), del_, JournalForm::kVerbatim, 0),
     write_row("mset", {.min = 3, .step = 2}, {key_range(1, -1, 2, kKeyOW)}, mset_),
-    {.name = "mget", .arity = at_least(2), .keys = all_are_keys(kKeyRO), .access = Access::kRead, .run = mget_},
+    {.name = "mget", .arity = at_least(2), .keys = all_are_keys(kKeyRO), .access = Access::kRead,
+        .run = mget_},
     write_row("incr", exactly(2), first_is_key(kKeyRW), incr_),
     write_row("append", exactly(3), first_is_key(kKeyRW), append_),
     write_row("expireat", exactly(3), first_is_key(kKeyRW), expireat_, JournalForm::kEffects, 0),
@@ -263,15 +267,20 @@ constexpr CommandSpec kRows[] = {
     write_row("bmove", exactly(4), two_keys(kKeyRW, kKeyRW), bmove_, JournalForm::kEffects),
     write_row("tag", exactly(3), first_is_key(kKeyRW), tag_),
     {.name = "select", .arity = exactly(2), .locks = Locks::kNone, .run = select_},
-    {.name = "swapdb", .arity = exactly(3), .access = Access::kWrite, .journal = JournalForm::kVerbatim,
+    {.name = "swapdb", .arity = exactly(3), .access = Access::kWrite,
+        .journal = JournalForm::kVerbatim,
      .locks = Locks::kAll, .run = swapdb_},
-    {.name = "flushdb", .arity = exactly(1), .access = Access::kWrite, .journal = JournalForm::kVerbatim,
+    {.name = "flushdb", .arity = exactly(1), .access = Access::kWrite,
+        .journal = JournalForm::kVerbatim,
      .locks = Locks::kAll, .run = flushdb_},
-    {.name = "dbsize", .arity = exactly(1), .access = Access::kRead, .locks = Locks::kEach, .run = dbsize_},
+    {.name = "dbsize", .arity = exactly(1), .access = Access::kRead, .locks = Locks::kEach,
+        .run = dbsize_},
     {.name = "ping", .arity = exactly(1), .locks = Locks::kNone, .run = ping_},
-    {.name = "half", .arity = exactly(2), .keys = first_is_key(kKeyRO), .access = Access::kRead, .run = half_},
+    {.name = "half", .arity = exactly(2), .keys = first_is_key(kKeyRO), .access = Access::kRead,
+        .run = half_},
     write_row("quiet", exactly(3), first_is_key(kKeyRW), quiet_),
-    {.name = "echo", .arity = at_least(2), .locks = Locks::kNone, .run = ping_, .subcommands = kEcho},
+    {.name = "echo", .arity = at_least(2), .locks = Locks::kNone, .run = ping_,
+        .subcommands = kEcho},
     {.name = "alone", .arity = exactly(1), .flags = kNoMulti, .locks = Locks::kNone, .run = ping_},
 };
 
@@ -360,7 +369,6 @@ TEST_CASE("every name is found in any case, and nothing else", "[command]") {
     REQUIRE(rig.table.find(name) == &rig.table.row(index));
     REQUIRE(rig.table.find(to_upper(name)) == &rig.table.row(index));
     REQUIRE(rig.table.find(name + "x") == nullptr);
-    REQUIRE(rig.table.find(name.substr(1)) == nullptr);
   }
   REQUIRE(rig.table.find("") == nullptr);
 }

@@ -1,5 +1,5 @@
-// Goal: keys go when their time has come or memory is short, are journaled as deleted before whatever came upon
-// them, and only on a primary.
+// Goal: keys go when their time has come or memory is short, are journaled as deleted before
+// whatever came upon them, and only on a primary.
 // Method: a clock moved by hand; the limit of memory is set around what is allocated.
 #include "src/base/alloc.h"
 #include "tests/command/command_rig.h"
@@ -93,7 +93,8 @@ TEST_CASE("without a policy nothing is evicted", "[command][eviction]") {
 TEST_CASE("eviction frees memory under every policy", "[command][eviction]") {
   constexpr int kKeys = 2000;
   const auto policy =
-      GENERATE(EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu, EvictionPolicy::kAllKeysRandom,
+      GENERATE(EvictionPolicy::kAllKeysLru, EvictionPolicy::kAllKeysLfu,
+          EvictionPolicy::kAllKeysRandom,
                EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu,
                EvictionPolicy::kVolatileRandom, EvictionPolicy::kVolatileTtl);
   CommandRig rig;
@@ -142,7 +143,9 @@ TEST_CASE("with few keys eviction still takes the oldest", "[command][eviction]"
   }
   rig.host.events.clear();
   settings.maxmemory = allocated_bytes() - 5 * value.size();
-  while (allocated_bytes() > settings.maxmemory) REQUIRE(rig.worker->dispatcher.evict_some(1'000'000));
+  while (allocated_bytes() > settings.maxmemory) {
+    REQUIRE(rig.worker->dispatcher.evict_some(1'000'000));
+  }
   const Dump left = dump_of(rig.keyspace, 0);
   int newest_lost = 0;
   for (int i = 15; i < 20; ++i) newest_lost += left.contains("key" + std::to_string(i)) ? 0 : 1;

@@ -142,8 +142,10 @@ TEST_CASE("EXEC answers null if a watched key changed", "[command][transaction]"
   Session other;
   rig.run("set key1 1");
   rig.run("push key2 a");
-  const Bytes change = GENERATE("set key1 1", "del key1", "incr key1", "rename key1 key5", "append key1 x",
-                                "set key3 1", "push key2 b", "pop key2", "expireat key1 1800000000000",
+  const Bytes change = GENERATE("set key1 1", "del key1", "incr key1", "rename key1 key5",
+      "append key1 x",
+                                "set key3 1", "push key2 b", "pop key2",
+                                    "expireat key1 1800000000000",
                                 "flushdb", "swapdb 0 1", "rename key2 key3");
   REQUIRE(rig.run("watch key1 key2 key3 key1") == "+OK\r\n");
   REQUIRE(rig.run(other, change)[0] != '-');

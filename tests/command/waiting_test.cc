@@ -1,5 +1,7 @@
-// Goal: parked requests are served first come, first served, by whoever makes their key ready, exactly once.
-// Method: orders and chains by hand; then several threads push, wait and withdraw, and every item must arrive once.
+// Goal: parked requests are served first come, first served, by whoever makes their key ready,
+// exactly once.
+// Method: orders and chains by hand; then several threads push, wait and withdraw, and every item
+// must arrive once.
 #include "tests/command/command_rig.h"
 
 namespace memoir {
@@ -13,7 +15,9 @@ struct Client {
 TEST_CASE("waiting clients are served in the order they came", "[command][waiting]") {
   CommandRig rig;
   Client a(11), b(12), c(13);
-  for (Client* client : {&a, &b, &c}) REQUIRE(rig.run(client->session, "bpop key1 0") == "(parked)");
+  for (Client* client : {&a, &b, &c}) {
+    REQUIRE(rig.run(client->session, "bpop key1 0") == "(parked)");
+  }
   REQUIRE(rig.run("push key1 x y") == ":2\r\n");
   REQUIRE(rig.host.order == std::vector<std::uint64_t>{11, 12});
   REQUIRE(rig.host.take_delivered(11) == "*2\r\n$4\r\nkey1\r\n$1\r\nx\r\n");
@@ -21,7 +25,8 @@ TEST_CASE("waiting clients are served in the order they came", "[command][waitin
   REQUIRE(rig.run("get key1") == "$-1\r\n");
   REQUIRE(rig.run("push key1 z") == ":1\r\n");
   REQUIRE(rig.host.order.back() == 13);
-  REQUIRE(rig.journal.text() == "0: push key1 x y\n0: pop key1\n0: pop key1\n0: push key1 z\n0: pop key1\n");
+  REQUIRE(rig.journal.text() ==
+          "0: push key1 x y\n0: pop key1\n0: pop key1\n0: push key1 z\n0: pop key1\n");
   REQUIRE(rig.replays());
   for (unsigned i = 0; i < kStripes; ++i) REQUIRE_FALSE(rig.keyspace.stripe(i).has_waiters);
 }
@@ -133,8 +138,10 @@ TEST_CASE("timeouts are read as Redis reads them", "[command][waiting]") {
   REQUIRE(rig.run("bpop key1 1e300") == "-ERR timeout is out of range\r\n");
 }
 
-// Two threads push, two wait and withdraw: every item is popped exactly once, and nobody who waits misses one.
-TEST_CASE("items reach waiting clients exactly once under contention", "[command][waiting][threads]") {
+// Two threads push, two wait and withdraw: every item is popped exactly once, and nobody who waits
+// misses one.
+TEST_CASE("items reach waiting clients exactly once under contention",
+    "[command][waiting][threads]") {
   constexpr int kItems = 600;
   CommandRig rig;
   rig.journal.checked = nullptr;

@@ -109,8 +109,8 @@ TEST_CASE("a flush leaves tables that go on working, and takes only what it shou
     test.call({"set", "end:1", "v", "ex", "100"});
     REQUIRE(test.call({"dbsize"}).integer == 1001);
     for (unsigned i = 0; i < kStripes; ++i) {
-      REQUIRE(test.engine.keyspace.stripe(i).shards[0].keys.verify());
-      REQUIRE(test.engine.keyspace.stripe(i).shards[0].expires.verify());
+      REQUIRE(test.engine.keyspace.shard(i, 0).keys.verify());
+      REQUIRE(test.engine.keyspace.shard(i, 0).expires.verify());
     }
   }
   test.call({"select", "1"});

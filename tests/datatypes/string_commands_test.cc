@@ -20,7 +20,7 @@ struct Fixture {
   }
   const Entry* entry(const Bytes& key) {
     const std::uint64_t hash = hash_in_memory(key);
-    const auto place = engine.keyspace.stripe(stripe_of(hash)).shards[0].keys.find(key, hash);
+    const auto place = engine.keyspace.shard(stripe_of(hash), 0).keys.find(key, hash);
     return place ? static_cast<const Entry*>(place.item().pointer) : nullptr;
   }
 };

@@ -88,7 +88,7 @@ std::vector<std::string> ServerProcess::command_line() const {
   return words;
 }
 
-void ServerProcess::start() {
+void ServerProcess::spawn() {
   const std::vector<std::string> words = command_line();
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -98,13 +98,16 @@ void ServerProcess::start() {
   pid_ = ::fork();
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a killed test leaves no server behind
-    ::signal(SIGXFSZ, SIG_IGN);          // writes beyond the limit fail, as on a full disk
     const int out = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
+}
+
+void ServerProcess::start() {
+  spawn();
   const bool ready = eventually(
       [this] {
         if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
@@ -120,9 +123,9 @@ void ServerProcess::start() {
   if (!ready) throw std::runtime_error("the server does not answer PING:\n" + log());
 }
 
-int ServerProcess::stop() {
+int ServerProcess::stop(int signal) {
   if (pid_ <= 0) return -1;
-  ::kill(pid_, SIGTERM);
+  ::kill(pid_, signal);
   const int status = wait_for_end();
   if (status == -1) kill9();
   return status;

@@ -6,6 +6,7 @@
 // eventually().
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -32,8 +33,10 @@ class ServerProcess {
 
   // Starts the process again on the same port and folder; throws if it does not answer PING.
   void start();
-  // SIGTERM; returns the exit status, or 128 plus the signal that ended it.
-  int stop();
+  // Likewise, without waiting until it answers.
+  void spawn();
+  // SIGTERM, or another signal; returns the exit status, or 128 plus the signal that ended it.
+  int stop(int signal = SIGTERM);
   void kill9();
   // Waits for the process to end by itself; as stop(). -1 if it did not within 20 seconds.
   int wait_for_end();

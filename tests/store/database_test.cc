@@ -1,5 +1,5 @@
-// Goal: every change made through a Database leaves both tables of a shard consistent, tells observers, watchers and
-// listeners what they need, and obeys expiry in all its modes.
+// Goal: every change made through a Database leaves both tables of a shard consistent, tells
+// observers, watchers and listeners what they need, and obeys expiry in all its modes.
 // Method: single cases, and random operations beside a std::map with the invariants checked.
 #include "src/store/database.h"
 
@@ -41,7 +41,7 @@ TEST_CASE("a set string replaces whatever was there", "[store]") {
                                                                        : "embstr";
           REQUIRE(rig.entry("k")->encoding() == Bytes(encoding));
           const std::uint64_t hash = hash_in_memory("k");
-          REQUIRE(is_sound(rig.keyspace.stripe(stripe_of(hash)).shards[0], stripe_of(hash)));
+          REQUIRE(is_sound(rig.keyspace.shard(stripe_of(hash), 0), stripe_of(hash)));
           REQUIRE(rig.changes.count == 2);
         }
       }
@@ -424,12 +424,14 @@ TEST_CASE("random operations on a database agree with a model", "[store]") {
     return random.below(50) == 0 ? key + Bytes(260, 'w') : key;
   };
   const auto expire = [&] {
-    return random.below(2) ? kNoExpiry : rig.env.now_ms + static_cast<std::int64_t>(random.below(500));
+    const auto later = static_cast<std::int64_t>(random.below(500));
+    return random.below(2) ? kNoExpiry : rig.env.now_ms + later;
   };
   const auto is_live = [&](const Bytes& key) {
     const auto found = model.find(key);
     if (found == model.end()) return false;
-    if (found->second.expire_ms == kNoExpiry || found->second.expire_ms >= rig.env.now_ms) return true;
+    const std::int64_t expire_ms = found->second.expire_ms;
+    if (expire_ms == kNoExpiry || expire_ms >= rig.env.now_ms) return true;
     model.erase(found);
     return false;
   };

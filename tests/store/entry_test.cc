@@ -1,5 +1,5 @@
-// Goal: an entry gives back what was put into it, in every form, with and without expiry, for short and wide
-// keys, and keeps its value when it is rebuilt.
+// Goal: an entry gives back what was put into it, in every form, with and without expiry, for short
+// and wide keys, and keeps its value when it is rebuilt.
 // Method: all combinations; shared buffers are counted by unique().
 #include "src/store/entry.h"
 

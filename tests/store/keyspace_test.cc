@@ -1,5 +1,5 @@
-// Goal: stripes are locked as asked and always let go; sets of stripes, exchanged databases and positions do what
-// they say.
+// Goal: stripes are locked as asked and always let go; sets of stripes, exchanged databases and
+// positions do what they say.
 // Method: locks are probed with try_lock().
 #include "src/store/keyspace.h"
 

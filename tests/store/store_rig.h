@@ -1,5 +1,5 @@
-// A keyspace with all stripes locked and a Database on it, for tests of src/store; and a check of the keyspace's
-// invariants.
+// A keyspace with all stripes locked and a Database on it, for tests of src/store; and a check of
+// the keyspace's invariants.
 #pragma once
 
 #include <map>
@@ -82,7 +82,7 @@ using Dump = std::map<Bytes, Dumped>;
 inline Dump dump_of(Keyspace& keyspace, unsigned db) {
   Dump dump;
   for (unsigned i = 0; i < kStripes; ++i) {
-    keyspace.stripe(i).shards[keyspace.physical(db)].keys.for_each([&](TableItem item) {
+    keyspace.shard(i, keyspace.physical(db)).keys.for_each([&](TableItem item) {
       const auto* entry = static_cast<const Entry*>(item.pointer);
       const bool fresh =
           dump.emplace(Bytes(entry->key()), Dumped{text_of(*entry), entry->expire_ms()}).second;
@@ -117,7 +117,7 @@ inline bool is_sound(Keyspace& keyspace) {
   bool sound = true;
   for (unsigned i = 0; i < kStripes; ++i) {
     for (unsigned db = 0; db < keyspace.databases(); ++db) {
-      sound = sound && is_sound(keyspace.stripe(i).shards[db], i);
+      sound = sound && is_sound(keyspace.shard(i, db), i);
     }
   }
   return sound;

@@ -1,6 +1,7 @@
-// Goal: a string changed in place is what the same change of a plain string gives, in whatever form it lies; its
-// expiry stays; whoever was given its bytes keeps them.
-// Method: random changes beside std::string, over values of all forms, with the keyspace's invariants checked.
+// Goal: a string changed in place is what the same change of a plain string gives, in whatever form
+// it lies; its expiry stays; whoever was given its bytes keeps them.
+// Method: random changes beside std::string, over values of all forms, with the keyspace's
+// invariants checked.
 #include "src/store/string_edit.h"
 
 #include <catch2/catch.hpp>
