@@ -83,7 +83,6 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.events_wanted = c.notify_keyspace_events;
   settings.maxmemory = c.maxmemory;
   settings.maxmemory_policy = c.maxmemory_policy;
-  settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.maxmemory_samples = static_cast<unsigned>(c.maxmemory_samples);
   settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.lfu_log_factor = static_cast<unsigned>(c.lfu_log_factor);

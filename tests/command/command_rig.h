@@ -46,7 +46,9 @@ class RecordingJournal final : public Journal {
     const std::lock_guard lock(mutex_);
     position_ += record_bytes(record);
     written_ = synced_ = position_.load();
-    records.push_back({Bytes(record.words), record.db, record.time_us, record.session});
+    Bytes words(record.words);
+    for (const ByteView piece : record.more) words += piece;
+    records.push_back({std::move(words), record.db, record.time_us, record.session});
     return position_;
   }
   void flush() override {}

@@ -22,14 +22,16 @@ REPLIES = [
     (("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"),
      r"\(error\) ERR timeout is negative", r"\(error\) ERR timeout is out of range",
      "7.2 sees that the timeout overflows"),
+    (("LCS",), r"\(error\) ERR Insufficient memory, transient memory for LCS exceeds "
+     r"proto-max-bulk-len", ANY, "Memoir's table takes a bit for a cell, Redis's four bytes"),
     (("LPOS",), ANY, r"\(error\) ERR value is out of range, value must between "
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
     (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
-    (("COMMAND",), r"\(error\) ERR Invalid number of arguments specified for command",
-     r"\['[xz]\w+'\]",
+    (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
+     r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
 ]
 
@@ -75,6 +77,12 @@ def changes_queueing(request):
     return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 
+def names_before_error(request):
+    """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then sees an error."""
+    words = [word.upper() for word in request]
+    return words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
+
+
 def depends_on_rerun(writes):
     """Whether a request that waits for several keys may get something else from 7.2, outside MULTI.
 
@@ -82,7 +90,7 @@ def depends_on_rerun(writes):
     holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may,
     and where another waiting request pushes to one of its keys.
     """
-    return any(write[0] in (b"SET", b"SADD") for write in writes)
+    return any(write[0] in (b"SET", b"SADD", b"RENAME", b"COPY") for write in writes)
 
 
 def without_stores_over_others(writes, emptied):
@@ -100,14 +108,16 @@ def without_stores_over_others(writes, emptied):
 _compiled = None
 
 
-def reason(command, oracle, subject):
-    """Why the two replies (as text) may differ for this command, or None."""
+def reason(request, oracle, subject):
+    """Why the two replies (as text) to a request may differ, or None."""
     global _compiled
     if _compiled is None:
         _compiled = [(set(commands), re.compile(a), re.compile(b), why)
                      for commands, a, b, why in REPLIES]
+    words = [word.decode(errors="replace").upper() for word in request[:3]]
+    names = {words[0], " ".join(words)} if words else set()
     for commands, a, b, why in _compiled:
-        if command in commands and a.fullmatch(oracle) and b.fullmatch(subject):
+        if names & commands and a.fullmatch(oracle) and b.fullmatch(subject):
             return why
     return None
 

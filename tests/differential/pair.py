@@ -203,7 +203,7 @@ class Pair:
             comparison = "type"
         if compare.COMPARISONS[comparison](one, other):
             return
-        if known_differences.reason(name, compare.show(one), compare.show(other)):
+        if known_differences.reason(words, compare.show(one), compare.show(other)):
             return
         raise Difference(words, one, other, note)
 

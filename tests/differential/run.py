@@ -68,8 +68,10 @@ class Round:
             return [b"EXEC" if self.rng.random() < 0.85 else b"DISCARD"], False
         while True:
             request, row = self.grammar.draw(self.rng)
-            if in_multi and (
-    row.comparison == "pop" or known_differences.changes_queueing(request)):
+            if in_multi and (row.comparison == "pop"
+                             or known_differences.changes_queueing(request)):
+                continue
+            if known_differences.names_before_error(request):
                 continue
             return request, row.comparison == "pop"
 
