@@ -55,6 +55,10 @@ class FileJournal final : public Journal {
   static constexpr std::uint64_t kSegmentBytesMin = 4096;
   static constexpr std::int64_t kRetryUs = 100'000;
   static constexpr std::int64_t kEverySecondUs = 1'000'000;
+  // With `always`: from how many waiting clients on syncs keep a distance, and which.
+  static constexpr std::ptrdiff_t kGroupClients = 32;
+  static constexpr std::int64_t kGroupUs = 1000;
+  static constexpr std::int64_t kGroupStepUs = 150;
 
   // Opens for appending what recover_journal() found. On return the journal is durable up to
   // position().
@@ -153,7 +157,8 @@ class FileJournal final : public Journal {
   void prepare_next();
   void seal_full();
   // Microseconds until the sync thread has something to do; 0: now; negative: nothing in sight.
-  std::int64_t sync_due_us() const;
+  std::int64_t sync_due_us();
+  std::int64_t group_delay_us(std::int64_t now);
   void sync_round();
   void sync_loop();
   void upkeep_loop();
@@ -210,6 +215,7 @@ class FileJournal final : public Journal {
   std::atomic<bool> prepare_failed_{false};
   std::atomic<bool> sync_idle_{false};
   std::atomic<Lsn> sync_wanted_{0};  // sync_now(), request_sync()
+  std::ptrdiff_t waiting_seen_ = -1;            // by the sync thread, when it last put a sync off
   std::atomic<std::int64_t> last_sync_us_{0};   // when the last one began
   std::atomic<std::int64_t> last_retry_us_{0};
 

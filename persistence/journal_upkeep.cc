@@ -199,7 +199,7 @@ void FileJournal::sync_step(SyncWhat what) {
   tell_progress();
 }
 
-std::int64_t FileJournal::sync_due_us() const {
+std::int64_t FileJournal::sync_due_us() {
   const State state = state_.load(std::memory_order_acquire);
   if (state == State::kClosed) return -1;
   const std::int64_t now = clock_.monotonic_us();
@@ -208,12 +208,27 @@ std::int64_t FileJournal::sync_due_us() const {
   if (full_waiting_ || sync_wanted_ > synced_lsn) return 0;
   if (written_.load(std::memory_order_seq_cst) <= synced_lsn) return -1;
   switch (mode()) {
-    case SyncMode::kAlways: return 0;
+    case SyncMode::kAlways: return group_delay_us(now);
     case SyncMode::kEverySecond:
       return std::max<std::int64_t>(0, last_sync_us_ + kEverySecondUs - now);
     case SyncMode::kNo: return -1;
   }
   return -1;
+}
+
+// Each sync takes some processor time from the workers, so while many clients wait, and ever more
+// come to wait, syncs keep a distance: one then serves them all (the idea of PostgreSQL's
+// commit_delay). Asked again after kGroupStepUs at the latest; once no more clients have come the
+// sync begins.
+std::int64_t FileJournal::group_delay_us(std::int64_t now) {
+  const std::ptrdiff_t waiting = waiting_.load(std::memory_order_relaxed);
+  const std::int64_t left = last_sync_us_ + kGroupUs - now;
+  if (waiting < kGroupClients || left <= 0 || waiting == waiting_seen_) {
+    waiting_seen_ = -1;
+    return 0;
+  }
+  waiting_seen_ = waiting;
+  return std::min(left, kGroupStepUs);
 }
 
 void FileJournal::sync_round() {

@@ -1,11 +1,10 @@
 // HRANDFIELD and HSCAN: some fields of a hash, by chance or step by step.
 #include <limits>
-#include <utility>
-#include <vector>
 
 #include "datatypes/hash/hash_reply.h"
 #include "datatypes/hash/hash_rows.h"
 #include "src/command/context.h"
+#include "src/command/scan_arguments.h"
 
 namespace memoir {
 namespace {
@@ -82,84 +81,36 @@ Status hrandfield(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
-// A cursor as Redis reads it, with strtoul: an empty one is 0, a sign is allowed.
-std::uint64_t take_cursor(Args& args) {
-  ByteView text = args.next();
-  if (text.empty()) return 0;
-  const bool negative = text.front() == '-';
-  if (negative || text.front() == '+') text.remove_prefix(1);
-  while (text.size() > 1 && text.front() == '0') text.remove_prefix(1);
-  const auto value = parse_unsigned(text);
-  if (!value) args.fail("ERR invalid cursor");
-  return negative ? 0 - value.value_or(0) : value.value_or(0);
-}
-
-struct ScanOptions {
-  std::uint64_t count = 10;
-  ByteView pattern;
-  bool filters = false;
-
-  static ScanOptions parse(Args& args) {
-    ScanOptions options;
-    while (args.more() && !args.failed()) {
-      if (args.take("COUNT", 1)) {
-        const std::int64_t count = args.integer();
-        if (count < 1) args.fail(kSyntaxError);
-        options.count = static_cast<std::uint64_t>(count);
-      } else if (args.take("MATCH", 1)) {
-        options.pattern = args.next();
-        options.filters = options.pattern != "*";
-      } else {
-        args.fail(kSyntaxError);
-      }
-    }
-    return options;
-  }
-  bool admit(const HashText& field) const {
-    if (!filters) return true;
-    char buffer[kIntegerCharsMax];
-    return glob_match(pattern, field.text(buffer));
-  }
-};
-
-using FieldsFound = std::vector<std::pair<HashText, HashText>>;
-
-// Steps on from `cursor` until enough is found, the end comes, or ten steps a wanted field were
-// made; returns the next cursor.
-std::uint64_t scan_from(const Hash& hash, std::uint64_t cursor, const ScanOptions& options,
-                        FieldsFound& found) {
-  std::uint64_t steps = 0;
-  do {
-    cursor = hash.scan(cursor, [&](const HashText& field, const HashText& value) {
-      if (options.admit(field)) found.emplace_back(field, value);
-    });
-  } while (cursor != 0 && found.size() < options.count && ++steps / 10 < options.count);
-  return cursor;
+bool admits(const ScanArguments& arguments, const HashText& field) {
+  char buffer[kIntegerCharsMax];
+  return arguments.admits(field.text(buffer));
 }
 
 // HSCAN key cursor [MATCH pattern] [COUNT count]
 Status hscan(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
-  std::uint64_t cursor = take_cursor(args);
+  ScanArguments arguments;
+  arguments.read_cursor(args);
   if (args.failed()) return args.status();
   auto hash = ctx.db().read<Hash>(key);
   if (!hash) return hash.error();
-  FieldsFound found;
+  if (*hash) arguments.read_options(args);
+  if (args.failed()) return args.status();
+
+  const ReplyWriter::Mark start = reply.begin();
+  std::size_t found = 0;
+  std::uint64_t cursor = 0;
   if (*hash) {
-    const ScanOptions options = ScanOptions::parse(args);
-    if (args.failed()) return args.status();
-    cursor = scan_from(**hash, cursor, options, found);
-  } else {
-    cursor = 0;
+    cursor = scan_some(arguments, found, [&](std::uint64_t from) {
+      return (*hash)->scan(from, [&](const HashText& field, const HashText& value) {
+        if (!admits(arguments, field)) return;
+        reply_text(reply, field);
+        reply_text(reply, value);
+        found += 2;
+      });
+    });
   }
-  char digits[kIntegerCharsMax];
-  reply.array(2);
-  reply.bulk(ByteView(digits, format_unsigned(cursor, digits)));
-  reply.array(found.size() * 2);
-  for (const auto& [field, value] : found) {
-    reply_text(reply, field);
-    reply_text(reply, value);
-  }
+  end_scan(reply, start, cursor, found);
   return ok;
 }
 

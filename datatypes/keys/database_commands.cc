@@ -4,6 +4,7 @@
 
 #include "datatypes/keys/database_number.h"
 #include "datatypes/keys/rows.h"
+#include "src/command/dispatcher.h"
 
 namespace memoir {
 namespace {
@@ -41,13 +42,13 @@ enum class Flush : std::uint8_t {
   kNow,    // it is free when the reply leaves
 };
 
-// [ASYNC | SYNC]. A flush stops all commands, so without a word it stops them for the shorter time.
-Result<Flush> flush_mode(Args& args) {
-  Flush mode = Flush::kLater;
+// [ASYNC | SYNC]; lazyfree-lazy-user-flush decides where nothing is said.
+Result<Flush> flush_mode(Context& ctx, Args& args) {
+  Flush mode = ctx.dispatcher().settings.lazyfree_user_flush ? Flush::kLater : Flush::kNow;
   if (args.take("SYNC")) {
     mode = Flush::kNow;
-  } else {
-    args.take("ASYNC");
+  } else if (args.take("ASYNC")) {
+    mode = Flush::kLater;
   }
   if (args.more()) return Error(kSyntaxError);
   return mode;
@@ -78,7 +79,7 @@ void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
 }
 
 Status flush(Context& ctx, Args args, unsigned first, unsigned last, ReplyWriter& reply) {
-  auto mode = flush_mode(args);
+  auto mode = flush_mode(ctx, args);
   if (!mode) return mode.error();
   auto flushed = std::make_unique<FlushedTables>();
   for (unsigned number = first; number <= last; ++number) flush_database(ctx, number, *flushed);

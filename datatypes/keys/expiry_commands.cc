@@ -8,6 +8,7 @@
 
 #include "datatypes/keys/quiet_lookup.h"
 #include "datatypes/keys/rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -33,7 +34,7 @@ Status ExpireOptions::take_all(Args& args) {
     } else if (args.take("LT")) {
       if_earlier = true;
     } else {
-      return Error(Bytes("ERR Unsupported option ").append(args.next()));
+      return Error(Bytes("ERR Unsupported option ").append(c_text(args.next())));
     }
   }
   if (if_none && (if_some || if_later || if_earlier)) {
@@ -77,7 +78,7 @@ Status expire_key(Context& ctx, Args args, std::int64_t unit_ms, Since since, Re
   if (!moment) return moment.error();
 
   Database& db = ctx.db();
-  const Entry* entry = db.peek(key);
+  const Entry* entry = db.lookup_to_change(key);
   if (!entry || !options.admit(*entry, *moment)) {
     reply.integer(0);
     return ok;
@@ -156,7 +157,7 @@ Status pexpiretime(Context& ctx, Args args, ReplyWriter& reply) {
 Status persist(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   Database& db = ctx.db();
-  const Entry* entry = db.peek(key);
+  const Entry* entry = db.lookup_to_change(key);
   const bool ends = entry && entry->has_expiry();
   if (ends) {
     db.set_expiry(key, kNoExpiry);

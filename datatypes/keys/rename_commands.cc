@@ -15,7 +15,7 @@ Status rename_key(Context& ctx, Args args, bool if_missing, bool& renamed) {
   const ByteView to = args.next();
   Database& db = ctx.db();
   renamed = false;
-  if (!db.exists(from)) return Error("ERR no such key");
+  if (!db.lookup_to_change(from)) return Error("ERR no such key");
   if (from == to || (if_missing && db.exists(to))) return ok;
   db.put(to, db.take(from));
   db.add_changes();
@@ -49,7 +49,7 @@ Status move(Context& ctx, Args args, ReplyWriter& reply) {
   Database& source = ctx.db();
   if (number == source.index()) return Error(kSameObject);
   Database target = ctx.database(number);
-  const bool movable = source.exists(key) && !target.exists(key);
+  const bool movable = source.lookup_to_change(key) && !target.exists(key);
   if (movable) {
     target.put(key, source.take(key));
     source.add_changes();

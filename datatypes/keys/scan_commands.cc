@@ -12,12 +12,13 @@
 #include "datatypes/keys/rows.h"
 #include "datatypes/keys/type_name.h"
 #include "src/command/context.h"
+#include "src/command/scan_arguments.h"
 
 namespace memoir {
 namespace {
 
 bool is_live(const Context& ctx, const Entry& entry) {
-  const bool due = entry.has_expiry() && entry.expire_ms() <= ctx.now_ms();
+  const bool due = entry.has_expiry() && entry.expire_ms() < ctx.now_ms();
   return !due || ctx.replaying();
 }
 
@@ -29,48 +30,20 @@ void with_shard(Context& ctx, unsigned index, F&& visit) {
   ctx.stripes().with(index, ctx.db().index(), [&](Shard& shard, Stripe&) { visit(shard); });
 }
 
-struct ScanOptions {
-  ByteView pattern;
-  ByteView type;  // by name; an unknown one matches nothing
-  std::uint64_t count = 10;
-  bool has_pattern = false;
-  bool has_type = false;
-
-  Status take_all(Args& args);
-  bool admit(const Entry& entry) const {
-    return (!has_pattern || glob_match(pattern, entry.key())) &&
-           (!has_type || equals_ignoring_case(type, type_name(entry.type())));
-  }
-};
-
-Status ScanOptions::take_all(Args& args) {
-  while (args.more() && !args.failed()) {
-    if (args.take("COUNT", 1)) {
-      const std::int64_t wanted = args.integer();
-      if (wanted < 1) args.fail(kSyntaxError);
-      count = static_cast<std::uint64_t>(wanted);
-    } else if (args.take("MATCH", 1)) {
-      pattern = args.next();
-      has_pattern = pattern != "*";
-    } else if (args.take("TYPE", 1)) {
-      type = args.next();
-      has_type = true;
-    } else {
-      args.fail(kSyntaxError);
-    }
-  }
-  return args.status();
+bool admits(const ScanArguments& arguments, const Entry& entry) {
+  return arguments.admits(entry.key()) && arguments.admits_type(type_name(entry.type()));
 }
 
-// Walks on from `cursor` until `count` keys were seen, or ten times as many buckets; writes those
+// Walks on until as many keys as asked for were seen, or ten times as many buckets; writes those
 // that are wanted. Returns the next cursor and adds to `written`.
-std::uint64_t scan_from(Context& ctx, std::uint64_t cursor, const ScanOptions& options,
-                        ReplyWriter& reply, std::size_t& written) {
-  std::uint64_t stripe = cursor >> EntryTable::kCursorBits;
-  std::uint64_t place = cursor & ((std::uint64_t{1} << EntryTable::kCursorBits) - 1);
+std::uint64_t scan_from(Context& ctx, const ScanArguments& arguments, ReplyWriter& reply,
+                        std::size_t& written) {
+  std::uint64_t stripe = arguments.cursor() >> EntryTable::kCursorBits;
+  std::uint64_t place = arguments.cursor() & ((std::uint64_t{1} << EntryTable::kCursorBits) - 1);
+  const std::uint64_t count = arguments.count();
   std::uint64_t seen = 0;
-  std::uint64_t buckets_left = options.count < UINT64_MAX / 10 ? options.count * 10 : UINT64_MAX;
-  const auto spent = [&] { return seen >= options.count || buckets_left == 0; };
+  std::uint64_t buckets_left = count < UINT64_MAX / 10 ? count * 10 : UINT64_MAX;
+  const auto spent = [&] { return seen >= count || buckets_left == 0; };
   for (; stripe < kStripes && !spent(); stripe += place == 0 ? 1 : 0) {
     with_shard(ctx, static_cast<unsigned>(stripe), [&](Shard& shard) {
       if (shard.keys.empty()) {
@@ -81,7 +54,7 @@ std::uint64_t scan_from(Context& ctx, std::uint64_t cursor, const ScanOptions& o
         place = shard.keys.scan(place, [&](TableItem item) {
           ++seen;
           const Entry& entry = entry_in(item);
-          if (!options.admit(entry) || !is_live(ctx, entry)) return;
+          if (!admits(arguments, entry) || !is_live(ctx, entry)) return;
           reply.bulk(entry.key());
           ++written;
         });
@@ -94,23 +67,15 @@ std::uint64_t scan_from(Context& ctx, std::uint64_t cursor, const ScanOptions& o
 
 // SCAN cursor [options]
 Status scan(Context& ctx, Args args, ReplyWriter& reply) {
-  const auto cursor = parse_unsigned(args.next());
-  if (!cursor) return Error("ERR invalid cursor");
-  ScanOptions options;
-  if (Status status = options.take_all(args); !status) return status;
+  ScanArguments arguments;
+  arguments.read_cursor(args);
+  if (!args.failed()) arguments.read_options(args, ScanArguments::Of::kDatabase);
+  if (args.failed()) return args.status();
 
-  reply.array(2);
-  const ReplyWriter::Mark mark = reply.begin();
+  const ReplyWriter::Mark start = reply.begin();
   std::size_t written = 0;
-  const std::uint64_t next = scan_from(ctx, *cursor, options, reply, written);
-  reply.end_array(mark, written);
-  // The cursor stands in front of the keys but is known only now.
-  char digits[kIntegerCharsMax];
-  const ByteView text(digits, format_unsigned(next, digits));
-  Bytes head = "$";
-  append_integer(head, static_cast<std::int64_t>(text.size()));
-  head.append("\r\n").append(text).append("\r\n");
-  reply.buffer().insert(mark, head);
+  const std::uint64_t next = scan_from(ctx, arguments, reply, written);
+  end_scan(reply, start, next, written);
   return ok;
 }
 

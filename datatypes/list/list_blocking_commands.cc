@@ -96,10 +96,12 @@ Status brpoplpush(Context& ctx, Args args, ReplyWriter& reply) {
 
 // BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
 Status blmpop(Context& ctx, Args args, ReplyWriter& reply) {
-  const std::int64_t timeout_ms = Context::timeout_ms(args);
-  if (args.failed()) return args.status();
+  Args timeout = args;
+  args.skip();
   const MultiPop wanted = MultiPop::parse(args);
   if (args.failed()) return args.status();
+  const std::int64_t timeout_ms = Context::timeout_ms(timeout);
+  if (timeout.failed()) return timeout.status();
   auto popped = pop_from_first(ctx, wanted, reply);
   if (!popped) return popped.error();
   if (*popped) return ok;

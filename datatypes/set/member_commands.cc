@@ -1,9 +1,9 @@
 // Commands about members of one set.
 #include "datatypes/set/rows.h"
-#include "datatypes/set/scan_arguments.h"
 #include "datatypes/set/set.h"
 #include "protocol/reply_writer.h"
 #include "src/command/context.h"
+#include "src/command/scan_arguments.h"
 
 namespace memoir {
 namespace {

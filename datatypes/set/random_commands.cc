@@ -76,7 +76,7 @@ Status spop(Context& ctx, Args args, ReplyWriter& reply) {
   if (count < 0) args.fail(kNotPositive);
   if (args.failed()) return args.status();
 
-  const Entry* entry = ctx.db().peek(key);
+  const Entry* entry = ctx.db().lookup_to_change(key);
   if (entry && entry->type() != TypeId::kSet) return Error(kWrongType);
   if (!entry || count == 0) {
     reply.set(0);

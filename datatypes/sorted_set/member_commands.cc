@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <vector>
 
-#include "datatypes/set/scan_arguments.h"
 #include "datatypes/sorted_set/rows.h"
 #include "datatypes/sorted_set/sorted_set.h"
 #include "protocol/reply_writer.h"
 #include "src/command/context.h"
+#include "src/command/scan_arguments.h"
 
 namespace memoir {
 namespace {

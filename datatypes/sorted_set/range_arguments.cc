@@ -1,28 +1,34 @@
 #include "datatypes/sorted_set/range_arguments.h"
 
 #include <algorithm>
-#include <cctype>
+#include <cmath>
+#include <cstdlib>
 
 #include "datatypes/sorted_set/sorted_set.h"
+#include "src/base/c_text.h"
 #include "src/base/number.h"
 
 namespace memoir {
 namespace {
 
-// As strtod reads it: blanks in front are skipped, nothing at all is 0.
+// As strtod reads it: blanks in front are skipped, nothing at all is 0, a number too large for a
+// double is infinite.
 std::optional<ScoreBound> parse_score_bound(ByteView text) {
   ScoreBound bound;
+  text = c_text(text);
   if (!text.empty() && text.front() == '(') {
     bound.exclusive = true;
     text.remove_prefix(1);
   }
   if (text.empty()) return bound;
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
-    text.remove_prefix(1);
+  if (const auto score = parse_double(text)) {
+    bound.score = *score;
+    return bound;
   }
-  const auto score = parse_double(text);
-  if (!score) return std::nullopt;
-  bound.score = *score;
+  const Bytes terminated(text);
+  char* end = nullptr;
+  bound.score = std::strtod(terminated.c_str(), &end);
+  if (*end != '\0' || std::isnan(bound.score)) return std::nullopt;
   return bound;
 }
 

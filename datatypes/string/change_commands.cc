@@ -12,6 +12,11 @@ namespace {
 constexpr std::string_view kTooLong =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
+// What is in the journal was within the limit of its time.
+bool is_too_long(Context& ctx, std::size_t size) {
+  return size > ctx.environment().string_bytes_max && !ctx.replaying();
+}
+
 // APPEND key value
 Status append(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
@@ -22,7 +27,7 @@ Status append(Context& ctx, Args args, ReplyWriter& reply) {
   if (edit->created()) {
     edit->assign(value);  // as SET would
   } else {
-    if (size > ctx.environment().string_bytes_max) return Error(kTooLong);
+    if (is_too_long(ctx, size)) return Error(kTooLong);
     edit->append(value);
   }
   edit->mark_changed("append");
@@ -45,7 +50,7 @@ Status setrange(Context& ctx, Args args, ReplyWriter& reply) {
     reply.integer(entry ? static_cast<std::int64_t>(string_size(*entry)) : 0);
     return ok;
   }
-  if (offset + value.size() > ctx.environment().string_bytes_max) return Error(kTooLong);
+  if (is_too_long(ctx, offset + value.size())) return Error(kTooLong);
   auto edit = ctx.db().edit_string(key, IfMissing::kCreate);
   if (!edit) return edit.error();
   edit->write_at(offset, value);
@@ -118,7 +123,7 @@ Status incrbyfloat(Context& ctx, Args args, ReplyWriter& reply) {
   sum += *by;
   if (!std::isfinite(sum)) return Error("ERR increment would produce NaN or Infinity");
   const Bytes text = format_long_double(sum);
-  edit->assign(text);
+  edit->assign_text(text);
   edit->mark_changed("incrbyfloat");
   ctx.effects().add({"SET", key, text, "KEEPTTL"});
   reply.bulk(text);

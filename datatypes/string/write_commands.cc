@@ -63,6 +63,7 @@ Status set_with_options(Context& ctx, ByteView key, const Word& value, Args args
   Database& db = ctx.db();
   const Entry* old = db.peek(key);
   if (old ? options.if_missing : options.if_existing) {
+    db.lookup_to_change(key);  // asked for in vain, yet asked for
     if (!options.get) reply.null();
     return ok;
   }
@@ -96,7 +97,7 @@ Status set(Context& ctx, Args args, ReplyWriter& reply) {
 Status setnx(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   const Word& value = args.next_word();
-  const bool missing = !ctx.db().exists(key);
+  const bool missing = !ctx.db().lookup_to_change(key);
   if (missing) ctx.db().set_string(key, value.text, value.owner, kNoExpiry);
   reply.integer(missing);
   return ok;

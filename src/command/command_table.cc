@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "src/base/assert.h"
+#include "src/base/c_text.h"
 #include "src/base/coding.h"
 #include "src/base/glob.h"
 
@@ -74,22 +75,34 @@ const CommandTable::Row* CommandTable::resolve(std::span<const Word> words) cons
 }
 
 Bytes CommandTable::unknown_error(std::span<const Word> words) const {
-  const auto clipped = [](ByteView text) { return text.substr(0, kErrorArgsBytesMax); };
+  const auto clipped = [](ByteView text, std::size_t most) {
+    return c_text(text).substr(0, most);
+  };
   if (find(words[0].text) != nullptr) {
     Bytes text = "ERR unknown subcommand '";
-    text.append(clipped(words[1].text));
+    text.append(clipped(words[1].text, kErrorArgsBytesMax));
     text += "'. Try " + to_upper(words[0].text) + " HELP.";
     return text;
   }
   Bytes args;
   for (std::size_t i = 1; i < words.size() && args.size() < kErrorArgsBytesMax; ++i) {
+    const ByteView shown = clipped(words[i].text, kErrorArgsBytesMax - args.size());
     args += '\'';
-    args.append(words[i].text.substr(0, kErrorArgsBytesMax - args.size()));
+    args.append(shown);
     args += "' ";
   }
   Bytes text = "ERR unknown command '";
-  text.append(clipped(words[0].text));
+  text.append(clipped(words[0].text, kErrorArgsBytesMax));
   return text + "', with args beginning with: " + args;
+}
+
+Bytes CommandTable::arity_error(const Row& row, std::span<const Word> words) {
+  if (row.parent && row.spec->arity.admits_form(words.size())) {
+    Bytes text = "ERR unknown subcommand or wrong number of arguments for '";
+    text.append(c_text(words[1].text).substr(0, kErrorArgsBytesMax));
+    return text + "'. Try " + to_upper(words[0].text) + " HELP.";
+  }
+  return "ERR wrong number of arguments for '" + full_name(row) + "' command";
 }
 
 Bytes CommandTable::full_name(const Row& row) {

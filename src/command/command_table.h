@@ -30,6 +30,8 @@ class CommandTable {
   const Row* resolve(std::span<const Word> words) const;
   // What is wrong with a request that resolve() does not know, in Redis's words.
   Bytes unknown_error(std::span<const Word> words) const;
+  // What is wrong with a request that the row's arity does not admit.
+  static Bytes arity_error(const Row& row, std::span<const Word> words);
 
   // "set", or "config|get" for a subcommand.
   static Bytes full_name(const Row& row);

@@ -29,6 +29,14 @@ std::size_t bytes_of(std::span<const Word> words) {
   return bytes;
 }
 
+// "*3\r\n", "$5\r\n"
+void append_header(Bytes& out, char type, std::size_t count) {
+  char text[kIntegerCharsMax];
+  out += type;
+  out.append(text, format_unsigned(count, text));
+  out += "\r\n";
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal,
@@ -138,16 +146,16 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   }
   const CommandTable::Row& row = *prepared.row;
   const CommandSpec& spec = *row.spec;
-  if (!spec.arity.admits(words.size())) [[unlikely]] {
-    return reject(session, &row,
-                  Error("ERR wrong number of arguments for '" + CommandTable::full_name(row) +
-                        "' command"),
-                  reply);
+  // As in Redis, a request is queued if COMMAND INFO's arity lets it pass; the rest comes with EXEC.
+  const bool queued = session.transaction.open && !spec.has(kTransactionControl);
+  if (!(queued ? spec.arity.admits_form(words.size()) : spec.arity.admits(words.size())))
+      [[unlikely]] {
+    return reject(session, &row, Error(CommandTable::arity_error(row, words)), reply);
   }
   if (Status admitted = refuse(session, row, words); !admitted) [[unlikely]] {
     return reject(session, &row, admitted.error(), reply);
   }
-  if (session.transaction.open && !spec.has(kTransactionControl)) {
+  if (queued) {
     session.transaction.queue.push_back(StoredRequest::copy_of(words, &row));
     reply.simple("QUEUED");
     return {};
@@ -293,7 +301,9 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
   ctx.row_ = &row;
   ctx.words_ = words;
   const ReplyWriter::Mark mark = reply.begin();
-  const Status status = row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
+  const bool misfits = ctx.in_transaction_ && !row.spec->arity.admits(words.size());
+  const Status status = misfits ? Status(Error(CommandTable::arity_error(row, words)))
+                                 : row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
   if (!status) [[unlikely]] {
     reply.buffer().truncate(mark);
     reply.error(status.error());
@@ -320,18 +330,45 @@ void Dispatcher::count(const CommandTable::Row& row, Session& session,
 }
 
 void append_words(Bytes& out, std::span<const Word> words) {
-  const auto line = [&out](char type, std::size_t count) {
-    char text[kIntegerCharsMax];
-    out += type;
-    out.append(text, format_unsigned(count, text));
-    out += "\r\n";
-  };
-  line('*', words.size());
+  append_header(out, '*', words.size());
   for (const Word& word : words) {
-    line('$', word.text.size());
+    append_header(out, '$', word.text.size());
     out.append(word.text);
     out += "\r\n";
   }
+}
+
+// The request as the journal takes it: large words stay where they are, the rest is put together around them.
+// Returns the first piece; the others are in pieces_.
+ByteView Dispatcher::request_pieces(std::span<const Word> words) {
+  constexpr std::size_t kLargeBytes = 4096;
+  words_scratch_.clear();
+  pieces_.clear();
+  const bool large = std::ranges::any_of(
+      words, [](const Word& word) { return word.text.size() >= kLargeBytes; });
+  if (!large) {
+    append_words(words_scratch_, words);
+    return words_scratch_;
+  }
+  std::vector<std::size_t> cuts;  // where in the scratch a large word belongs
+  append_header(words_scratch_, '*', words.size());
+  for (const Word& word : words) {
+    append_header(words_scratch_, '$', word.text.size());
+    if (word.text.size() < kLargeBytes) {
+      words_scratch_ += word.text;
+    } else {
+      cuts.push_back(words_scratch_.size());
+      pieces_.push_back(word.text);
+      pieces_.push_back({});
+    }
+    words_scratch_ += "\r\n";
+  }
+  const ByteView scratch = words_scratch_;
+  cuts.push_back(scratch.size());
+  for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
+    pieces_[2 * i + 1] = scratch.substr(cuts[i], cuts[i + 1] - cuts[i]);
+  }
+  return scratch.substr(0, cuts[0]);
 }
 
 // --- the end of a run ---------------------------------------------------------------------------------
@@ -349,12 +386,12 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
 void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
   const CommandSpec& spec = *ctx.row_->spec;
   if (spec.journal == JournalForm::kNone || effects_.suppressed()) return;
+  std::span<const ByteView> more;
   if (effects_.count() == 0) {
     if (spec.journal == JournalForm::kEffects) return;
     if (raw.empty()) {
-      words_scratch_.clear();
-      append_words(words_scratch_, words);
-      raw = words_scratch_;
+      raw = request_pieces(words);
+      more = pieces_;
     }
   } else if (effects_.count() == 1) {
     raw = effects_.resp();
@@ -364,7 +401,7 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
     words_scratch_ += "*1\r\n$4\r\nEXEC\r\n";
     raw = words_scratch_;
   }
-  const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_);
+  const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_, more);
   ctx.env_.stripes->held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
 }
 
@@ -379,8 +416,10 @@ void Dispatcher::append_expired(const Changes& changes) {
   }
 }
 
-Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us) {
+Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
+                       std::span<const ByteView> more) {
   const Lsn lsn = journal_.append({.words = words,
+                                   .more = more,
                                    .time_us = time_us,
                                    .session = journal_session(session),
                                    .db = static_cast<std::uint16_t>(db)});

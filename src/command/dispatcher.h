@@ -38,6 +38,7 @@ struct DispatchSettings {
   bool lazyfree_expire = false;
   bool lazyfree_server_del = false;
   bool lazyfree_user_del = false;
+  bool lazyfree_user_flush = false;
   bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
@@ -172,7 +173,9 @@ class Dispatcher {
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
-  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us);
+  Lsn append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
+             std::span<const ByteView> more = {});
+  ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);
@@ -225,6 +228,7 @@ class Dispatcher {
   Changes changes_;
   Effects effects_;
   Bytes words_scratch_;
+  std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
   bool serving_{false};
   EvictionPool eviction_pool_;

@@ -50,7 +50,7 @@ std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
   unsigned left = kSampled;
   expires.sample(random_, [&](TableItem item) {
     const auto* entry = static_cast<const Entry*>(item.pointer);
-    if (entry->expire_ms() <= now_us_ / 1000) due.emplace_back(entry->key());
+    if (entry->expire_ms() < now_us_ / 1000) due.emplace_back(entry->key());
     return --left > 0;
   });
   if (due.empty()) return 0;

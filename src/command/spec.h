@@ -30,6 +30,11 @@ struct Arity {
     const auto n = static_cast<int>(words);
     return n >= min && (max == 0 || n <= max) && (n - min) % step == 0;
   }
+  // Whether redis_form() alone admits so many.
+  constexpr bool admits_form(std::size_t words) const {
+    const auto n = static_cast<int>(words);
+    return max == min ? n == min : n >= min;
+  }
   // As COMMAND INFO shows it: n, or -n for "at least".
   constexpr int redis_form() const { return max == min ? min : -min; }
 };
@@ -67,6 +72,11 @@ enum CommandFlag : std::uint32_t {
   kTransactionControl = 1U << 19,  // runs at once inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
   kKeyspaceCategory = 1U << 20,    // ACL category @keyspace where the group does not imply it
   kSubscriberMode = 1U << 21,      // allowed to a RESP2 client that is subscribed to something
+  kAdminCategory = 1U << 22,       // ACL categories @admin and @dangerous without the flag admin
+  // What SLOWLOG and MONITOR keep to themselves:
+  kSecretWords = 1U << 23,   // all words behind the name
+  kSecretLogin = 1U << 24,   // the two words behind an AUTH
+  kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.

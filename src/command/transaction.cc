@@ -98,7 +98,7 @@ bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) 
   const EntryTable::Place place = locked.shard(db, hash).keys.find(key, hash);
   if (!place) return false;
   const auto* entry = static_cast<const Entry*>(place.item().pointer);
-  return entry->has_expiry() && entry->expire_ms() <= ctx.now_ms();
+  return entry->has_expiry() && entry->expire_ms() < ctx.now_ms();
 }
 
 }  // namespace

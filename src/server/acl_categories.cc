@@ -28,7 +28,6 @@ std::uint32_t category_of(Group group) {
     case Group::kSet: return kAclSet;
     case Group::kSortedSet: return kAclSortedSet;
     case Group::kHash: return kAclHash;
-    case Group::kPubSub: return kAclPubSub;
     case Group::kTransactions: return kAclTransaction;
     case Group::kConnection: return kAclConnection;
     case Group::kScripting: return kAclScripting;
@@ -36,6 +35,7 @@ std::uint32_t category_of(Group group) {
     case Group::kGeo: return kAclGeo;
     case Group::kStream: return kAclStream;
     case Group::kBitmap: return kAclBitmap;
+    case Group::kPubSub:  // the flag says which of them
     case Group::kServer:
     case Group::kCluster:
     case Group::kSentinel:
@@ -59,7 +59,7 @@ std::uint32_t acl_categories(const CommandSpec& spec) {
   if (spec.access == Access::kWrite) categories |= kAclWrite;
   // What a script reads is the script's matter.
   if (spec.access == Access::kRead && !(categories & kAclScripting)) categories |= kAclRead;
-  if (spec.has(kAdmin)) categories |= kAclAdmin | kAclDangerous;
+  if (spec.has(kAdmin) || spec.has(kAdminCategory)) categories |= kAclAdmin | kAclDangerous;
   if (spec.has(kDangerous)) categories |= kAclDangerous;
   if (spec.has(kPubSub)) categories |= kAclPubSub;
   if (spec.has(kBlocking)) categories |= kAclBlocking;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "protocol/reply_writer.h"
+#include "src/base/c_text.h"
 #include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_line.h"
@@ -38,7 +39,7 @@ ClientClass class_of(const ClientStatus& status) {
 }
 
 Error unknown_type(ByteView name) {
-  return Error(fmt::format("ERR Unknown client type '{}'", name));
+  return Error(fmt::format("ERR Unknown client type '{}'", c_text(name)));
 }
 
 // The client's own status as of now, its running request included.
@@ -177,7 +178,7 @@ Status read_kill_filter(Args& args, KillFilter& filter) {
       filter.local = Bytes(args.next());
     } else if (args.take("USER", 1)) {
       const ByteView user = args.next();
-      if (user != "default") return Error(fmt::format("ERR No such user '{}'", user));
+      if (user != "default") return Error(fmt::format("ERR No such user '{}'", c_text(user)));
       filter.user = Bytes(user);
     } else if (args.take("SKIPME", 1)) {
       const ByteView choice = args.next();
@@ -228,13 +229,15 @@ Status kill(Context& ctx, Args args, ReplyWriter& reply) {
 
 // CLIENT UNBLOCK id [TIMEOUT | ERROR]
 Status unblock(Context& ctx, Args args, ReplyWriter& reply) {
-  const auto victim = static_cast<std::uint64_t>(args.integer());
-  if (args.failed()) return args.status();
+  Args id = args;
+  args.skip();
   UnblockReason reason = UnblockReason::kTimeout;
   if (args.more() && !args.take("TIMEOUT")) {
     if (!args.take("ERROR")) return Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     reason = UnblockReason::kError;
   }
+  const auto victim = static_cast<std::uint64_t>(id.integer());
+  if (id.failed()) return id.status();
   Server& server = self(ctx).worker().server();
   const auto status = server.clients().find(victim);
   const bool blocked = status && status->may_be_unblocked && !status->unblocking.exchange(true);
@@ -268,7 +271,7 @@ Status setinfo(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView value = args.next();
   const bool name = equals_ignoring_case(option, "lib-name");
   if (!name && !equals_ignoring_case(option, "lib-ver")) {
-    return Error(fmt::format("ERR Unrecognized option '{}'", option));
+    return Error(fmt::format("ERR Unrecognized option '{}'", c_text(option)));
   }
   if (!is_plain_name(value)) {
     return Error(fmt::format("ERR {} cannot contain spaces, newlines or special characters.",

@@ -156,7 +156,7 @@ constexpr CommandSpec kSubcommands[] = {
      .tips = "request_policy:all_nodes,response_policy:all_succeeded"},
     {.name = "set",
      .arity = at_least(4),
-     .flags = kFlags,
+     .flags = kFlags | kSecretValues,
      // Hooks change what the stripes protect.
      .locks = Locks::kAll,
      .run = config_set,

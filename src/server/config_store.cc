@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "src/base/c_text.h"
 #include "src/base/glob.h"
 #include "src/base/log.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 Error failed(ByteView argument, ByteView reason) {
   return Error(fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}",
-                           argument, reason));
+                           c_text(argument), reason));
 }
 
 // The name to blame: the one the client knows the row by.
@@ -47,7 +48,7 @@ Status ConfigStore::collect(std::span<const Pair> pairs, Rights rights,
     const ConfigRow* row = find_config_row(pair.name);
     if (!row) {
       return Error(fmt::format(
-          "ERR Unknown option or number of arguments for CONFIG SET - '{}'", pair.name));
+          "ERR Unknown option or number of arguments for CONFIG SET - '{}'", c_text(pair.name)));
     }
     if (row->has(kImmutable)) return failed(pair.name, "can't set immutable config");
     if (row->has(kProtectedConfig) && !rights.protected_configs) {

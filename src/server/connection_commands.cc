@@ -1,5 +1,6 @@
 // PING, ECHO, QUIT, RESET, HELLO and AUTH.
 #include "protocol/reply_writer.h"
+#include "src/base/c_text.h"
 #include "src/base/log.h"
 #include "src/server/client.h"
 #include "src/server/client_names.h"
@@ -124,7 +125,7 @@ Status read_hello_options(Args& args, HelloOptions& options) {
       options.name = args.next();
       if (Status valid = check_client_name(options.name); !valid) return valid;
     } else {
-      return Error(fmt::format("ERR Syntax error in HELLO option '{}'", args.next()));
+      return Error(fmt::format("ERR Syntax error in HELLO option '{}'", c_text(args.next())));
     }
   }
   return ok;
@@ -161,8 +162,7 @@ Status hello(Context& ctx, Args args, ReplyWriter& reply) {
 }
 
 constexpr std::uint32_t kAnytime = kFast | kLoading | kStale | kConnection;
-constexpr std::uint32_t kLogin =
-    kNoAuth | kNoScript | kAnytime | kSkipMonitor | kSkipSlowlog | kAllowBusy;
+constexpr std::uint32_t kLogin = kNoAuth | kNoScript | kAnytime | kAllowBusy;
 
 constexpr CommandSpec kCommands[] = {
     {.name = "ping",
@@ -200,7 +200,7 @@ constexpr CommandSpec kCommands[] = {
      .since = "6.2.0"},
     {.name = "auth",
      .arity = at_least(2),
-     .flags = kLogin,
+     .flags = kLogin | kSecretWords,
      .locks = Locks::kNone,
      .run = auth,
      .group = Group::kConnection,
@@ -209,7 +209,7 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(N) where N is the number of passwords defined for the user"},
     {.name = "hello",
      .arity = at_least(1),
-     .flags = kLogin,
+     .flags = kLogin | kSecretLogin,
      .locks = Locks::kNone,
      .run = hello,
      .group = Group::kConnection,

@@ -10,6 +10,7 @@
 
 #include "persistence/file.h"
 #include "src/base/assert.h"
+#include "src/base/c_text.h"
 #include "src/base/glob.h"
 #include "src/base/log.h"
 #include "src/command/dispatcher.h"
@@ -355,7 +356,7 @@ Status debug(Context& ctx, Args args, ReplyWriter& reply) {
   }
   return Error(fmt::format(
       "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-      name.substr(0, 128)));
+      c_text(name).substr(0, 128)));
 }
 
 constexpr CommandSpec kCommands[] = {

@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "src/base/log.h"
+#include "src/server/redaction.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
 
@@ -39,7 +40,8 @@ void Server::feed_monitors(Worker& from, const Session& session, std::span<const
   if (row && (row->spec->has(kSkipMonitor) || row->spec->has(kAdmin))) return;
   Bytes text = fmt::format("+{}.{:06} [{} {}]", now_us / 1'000'000, now_us % 1'000'000,
                            session.identity.db, session.address());
-  for (const Word& word : words) {
+  std::vector<Word> copy;
+  for (const Word& word : row ? redacted(*row->spec, words, copy) : words) {
     text += ' ';
     append_quoted(text, word.text);
   }

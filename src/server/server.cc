@@ -79,7 +79,7 @@ Server::Server(Config config, ServerOptions options)
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
   journal_ = idle_journal_.get();
-  journal_.load()->set_listener(this);
+  // No listener: it keeps nothing, so everything is safe as soon as it is appended.
   add_commands(*now);
   register_hooks();
   apply_limits(*now);

@@ -5,6 +5,7 @@
 #include "src/base/log.h"
 #include "src/base/number.h"
 #include "src/base/random.h"
+#include "src/server/redaction.h"
 #include "src/server/server.h"
 
 namespace memoir {
@@ -82,6 +83,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.events_wanted = c.notify_keyspace_events;
   settings.maxmemory = c.maxmemory;
   settings.maxmemory_policy = c.maxmemory_policy;
+  settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.maxmemory_samples = static_cast<unsigned>(c.maxmemory_samples);
   settings.string_bytes_max = static_cast<std::size_t>(c.proto_max_bulk_len);
   settings.lfu_log_factor = static_cast<unsigned>(c.lfu_log_factor);
@@ -90,6 +92,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.lazyfree_expire = c.lazyfree_lazy_expire;
   settings.lazyfree_server_del = c.lazyfree_lazy_server_del;
   settings.lazyfree_user_del = c.lazyfree_lazy_user_del;
+  settings.lazyfree_user_flush = c.lazyfree_lazy_user_flush;
   settings.active_expire = server_.active_expire();
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
@@ -198,8 +201,16 @@ void Worker::send_outputs() {
     }
   }
   touched_.clear();
+  tell_waiting();
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
+}
+
+void Worker::tell_waiting() {
+  if (gated_.size() == waiting_told_) return;
+  dispatcher_->journal().change_waiting(static_cast<std::ptrdiff_t>(gated_.size()) -
+                                        static_cast<std::ptrdiff_t>(waiting_told_));
+  waiting_told_ = gated_.size();
 }
 
 // Clients whose held output may leave now are treated as if they had done something.
@@ -440,7 +451,10 @@ void Worker::reset_stats() {
 }
 
 void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us) {
-  server_.slow_log().add(words, us, session.address(), session.client_name(), clock_.now_us(),
+  const CommandTable::Row* row = server_.commands().resolve(words);
+  std::vector<Word> copy;
+  server_.slow_log().add(row ? redacted(*row->spec, words, copy) : words, us, session.address(),
+                         session.client_name(), clock_.now_us(),
                          static_cast<std::size_t>(config_->slowlog_max_len));
 }
 

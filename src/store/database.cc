@@ -75,7 +75,7 @@ void Database::touch(Entry* entry) {
 }
 
 bool Database::expire_if_due(Entry* entry, std::uint64_t hash) {
-  if (!entry->has_expiry() || entry->expire_ms() > env_->now_ms) return false;
+  if (!entry->has_expiry() || entry->expire_ms() >= env_->now_ms) return false;
   if (env_->expiry == ExpiryMode::kIgnore) return false;
   if (env_->expiry == ExpiryMode::kHide) return true;
   const Bytes key(entry->key());
@@ -219,7 +219,8 @@ void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t
     where.expires.insert({entry}, hash);
   }
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
-                                                              : old->access());
+                                     : env_->touch ? lfu_touched(old->access(), *env_)
+                                                   : old->access());
   EntryTable::replace(place, {entry});
   free_entry(old);
 }
@@ -353,11 +354,10 @@ void Database::set_expiry(ByteView key, std::int64_t expire_ms) {
 
 Result<StringEdit> Database::edit_string(ByteView key, IfMissing mode) {
   const std::uint64_t hash = hash_of(key);
-  Entry* entry = peek(key, hash);
+  Entry* entry = lookup_to_change(key, hash);
   if (entry) {
     if (!entry->is_string()) return Error(kWrongType);
     before_change(key, hash, entry);
-    touch(entry);
     return StringEdit(*this, key, hash, entry, false);
   }
   if (mode == IfMissing::kNone) return StringEdit();

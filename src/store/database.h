@@ -23,7 +23,7 @@ inline constexpr std::string_view kWrongType =
 
 enum class IfMissing : bool { kNone, kCreate };
 
-// What happens to a key whose time has come.
+// What happens to a key whose time is over: the moment it was to live to lies in the past.
 enum class ExpiryMode : std::uint8_t {
   kDelete,  // a primary: it is removed, and the removal journaled
   kHide,    // a replica: it is not seen, but stays until the primary says so
@@ -96,6 +96,13 @@ class Database {
     if (!entry) return static_cast<const T*>(nullptr);
     if (entry->type() != T::kTypeId) return Error(kWrongType);
     return static_cast<const T*>(entry->object());
+  }
+  // The same for a command that changes the key: touches the access clock, counts no hit or miss.
+  Entry* lookup_to_change(ByteView key) { return lookup_to_change(key, hash_of(key)); }
+  Entry* lookup_to_change(ByteView key, std::uint64_t hash) {
+    Entry* entry = peek(key, hash);
+    if (entry) touch(entry);
+    return entry;
   }
   bool exists(ByteView key) { return peek(key) != nullptr; }
 

@@ -72,7 +72,7 @@ class Edit {
 template <class T>
 Result<Edit<T>> Database::edit(ByteView key, IfMissing mode) {
   const std::uint64_t hash = hash_of(key);
-  Entry* entry = peek(key, hash);
+  Entry* entry = lookup_to_change(key, hash);
   if (entry) {
     if (entry->type() != T::kTypeId) return Error(kWrongType);
     before_change(key, hash, entry);

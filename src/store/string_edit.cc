@@ -54,6 +54,10 @@ void StringEdit::set_integer(std::int64_t value) {
 
 void StringEdit::assign(ByteView bytes) {
   if (const auto value = parse_integer(bytes)) return set_integer(*value);
+  assign_text(bytes);
+}
+
+void StringEdit::assign_text(ByteView bytes) {
   if (bytes.size() <= Entry::kInlineBytesMax) {
     exchange(Entry::make_inline(entry_->key(), bytes, Storage::kInline, entry_->expire_ms()));
   } else {

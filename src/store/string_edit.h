@@ -34,6 +34,8 @@ class StringEdit {
   void set_integer(std::int64_t value);
   // Replaces the contents; the encoding is chosen as for SET.
   void assign(ByteView bytes);
+  // The same, but bytes that are an integer's stay text (INCRBYFLOAT).
+  void assign_text(ByteView bytes);
   // Appends; the encoding becomes raw, as Redis's does.
   void append(ByteView bytes);
   // Writes at `offset`, padding with zero bytes up to there.

@@ -21,9 +21,10 @@ import known_differences
 from client.process import Server, memoir_path
 from client.resp import Error
 
-LATER = "a data type or facility of a later part"
+LATER = "not yet there"
 OTHER = "tested elsewhere: integration tests"
 
+# Rows of the grammar may wait for commands that are not yet there.
 NOT_GENERATED = {
     LATER: """bitcount bitfield bitfield_ro bitop bitpos getbit setbit
         geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro
@@ -31,12 +32,12 @@ NOT_GENERATED = {
         xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup
         xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
-        restore-asking dump restore migrate module latency slowlog memory monitor lolwut save
-        bgsave bgrewriteaof lastsave""",
-    OTHER: "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit",
+        restore-asking dump restore migrate module latency memory lolwut save bgsave bgrewriteaof
+        sort sort_ro""",
+    OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
+        slowlog lastsave""",
     "answers to HTTP requests that close the connection": "host: post",
 }
-
 
 
 def commands_of(server):
@@ -135,6 +136,7 @@ def main():
 
     generated = {row[0].split()[0].lower() for row in grammar.ROWS}
     excused = {name: reason for reason, text in NOT_GENERATED.items() for name in text.split()}
+    later = set(NOT_GENERATED[LATER].split())
     checks = []
     with Server(options.oracle, ["--save", "", "--appendonly", "no"]).start() as oracle:
         expected = commands_of(oracle)
@@ -142,19 +144,18 @@ def main():
         checks.append(("every command of the oracle is generated or excused",
                        ["%s: neither generated nor excused" % name
                         for name in sorted(top - generated - set(excused))]))
-        checks.append(
-    ("nothing is both generated and excused", [
-        "%s: generated, yet excused" %
-        name for name in sorted(
-            generated & set(excused))]))
+        checks.append(("nothing is both generated and excused",
+                       ["%s: generated, yet excused" % name
+                        for name in sorted(generated & set(excused) - later)]))
         if not options.no_subject:
             with Server(options.subject, ["--save", "", "--appendonly", "no"]).start() as subject:
                 found = commands_of(subject)
-                checks.append(
-    ("every generated command exists", [
-        "%s: does not exist" %
-        name for name in sorted(
-            (generated & top) - set(found))]))
+                checks.append(("every generated command exists",
+                               ["%s: does not exist" % name
+                                for name in sorted((generated & top) - later - set(found))]))
+                checks.append(("nothing that exists is listed as not yet there",
+                               ["%s: is there by now" % name
+                                for name in sorted(later & set(found))]))
                 checks.append(("COMMAND INFO agrees", check_info(expected, found)))
                 both = sorted((set(found) & set(expected)) & (generated | {"subscribe", "quit"}))
                 checks.append(

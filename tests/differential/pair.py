@@ -15,10 +15,14 @@ import time
 
 import compare
 import known_differences
+import words as word_lists
 from client.resp import Error, Map, NULL_ARRAY, NULL_BULK, Push, Simple, encode
 
 LISTENER = 100  # the connection that receives keyspace notifications
 CONTROL = 101   # for looking at the servers, never part of a history
+
+# What rounds set in the configuration.
+SETTINGS_CHANGED = word_lists.SETTINGS + [b"list-max-listpack-size"]
 
 
 class Difference(Exception):
@@ -57,6 +61,7 @@ class Pair:
         self.events = []
         self.compared = 0
         self.settings = []
+        self.defaults = []
 
     # connections
 
@@ -87,6 +92,7 @@ class Pair:
         self.settings = list(settings)
         self.listen = listen
         self.ask_both("FLUSHALL")
+        self.restore_settings()
         for name, value in settings:
             a, b = self.ask_both("CONFIG", "SET", name, value)
             if isinstance(a, Error) != isinstance(b, Error):
@@ -102,6 +108,16 @@ class Pair:
         else:
             self.ask_both("CONFIG", "SET", "notify-keyspace-events", "")
 
+    def restore_settings(self):
+        """What rounds change in the configuration is again as at the start."""
+        controls = self.both(CONTROL)
+        if not self.defaults:
+            names = [name.decode() for name in SETTINGS_CHANGED if name != b"databases"]
+            self.defaults = [dict(zip(*[iter(control.call("CONFIG", "GET", *names))] * 2))
+                             for control in controls]
+        for control, defaults in zip(controls, self.defaults):
+            control.pipeline([["CONFIG", "SET", name, value] for name, value in defaults.items()])
+
     # events
 
     def play(self, event, record=True):
@@ -116,6 +132,7 @@ class Pair:
             self.collect(event[1])
         elif kind == "sleep":
             time.sleep(event[1] / 1000.0)
+            self.ask_both("PING")  # a turn of both loops: what is due has been done
         elif kind == "state":
             self.compare_state()
 
@@ -276,17 +293,17 @@ class Pair:
             if x is None or y is None:
                 raise Difference([b"STATE", key], Simple(repr(x).encode()), Simple(
                     repr(y).encode()), "a key of database %d exists on one side" % db)
-            for field in ("type", "content", "encoding", "pttl"):
-                if x[field] == y[field]:
+            for field in ("type", "content", "encoding", "order", "pttl"):
+                if x[field] == y[field] or (field == "order" and None in (x[field], y[field])):
                     continue
                 if field == "pttl" and x[field] >= 0 and abs(x[field] - y[field]) <= 10000:
                     continue
-                if field == "encoding" and known_differences.reason(
-                        "OBJECT", compare.show(x[field]), compare.show(y[field])):
+                if field == "encoding" and known_differences.encoding_reason(
+                        x["type"], x[field].decode(), y[field].decode(), y["content"]):
                     continue
                 raise Difference([b"STATE", key], Simple(repr(x[field]).encode()),
                                  Simple(repr(y[field]).encode()), "%s of a %s, %s / %s" % (
-                                     field, x["type"].decode(), x["encoding"], y["encoding"]))
+                                     field, x["type"], x["encoding"], y["encoding"]))
 
     def dump(self, side):
         """Everything in one server: (db, key) -> type, encoding, content in a canonical order,
@@ -310,14 +327,16 @@ class Pair:
                     continue
                 command = reads[kind]
                 value = connection.call(command[0], key, *command[1:])
-                if kind == b"hash" and encoding != b"listpack":
+                order = None  # of a small hash's fields
+                if kind == b"hash":
+                    order = value if encoding == b"listpack" else None
                     value = compare.pairs_of(value)
-                elif kind == b"set" and encoding != b"intset":
+                elif kind == b"set":
                     value = sorted(value)
                 elif kind == b"zset":
                     value = [item if i % 2 == 0 else float(item) for i, item in enumerate(value)]
-                content[(db, key)] = {"type": bytes(kind), "encoding": encoding, "content": value,
-                                      "pttl": pttl}
+                content[(db, key)] = {"type": kind.decode(), "encoding": encoding, "content": value,
+                                      "order": order, "pttl": pttl}
         connection.call("SELECT", 0)
         return content
 

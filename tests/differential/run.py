@@ -180,8 +180,9 @@ def supported_commands(server):
 
 def start_servers(options):
     common = ["--save", "", "--enable-debug-command", "yes", "--hz", "100"]  # timeouts end in time
-    oracle = Server(options.oracle, common + ["--appendonly", "no"])
-    arguments = common + ["--appendonly", "yes" if options.journal else "no"]
+    common += ["--appendonly", "yes" if options.journal else "no"]
+    oracle = Server(options.oracle, common)
+    arguments = list(common)
     if options.io_threads:
         arguments += ["--io-threads", str(options.io_threads)]
     subject = Server(options.subject, arguments)
@@ -211,7 +212,7 @@ def main():
     parser.add_argument(
     "--journal",
     action="store_true",
-     help="the subject runs with appendonly yes")
+     help="both run with appendonly yes")
     options = parser.parse_args()
 
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)

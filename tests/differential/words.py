@@ -349,23 +349,17 @@ def weight(rng):
     return rng.choice((b"inf", b"-inf", b"nan", b"abc", b""))
 
 
+SETTINGS = [b"hash-max-listpack-entries", b"hash-max-ziplist-value", b"hash-max-listpack-value",
+            b"set-max-intset-entries", b"zset-max-listpack-entries", b"zset-max-ziplist-value",
+            b"zset-max-listpack-value", b"proto-max-bulk-len", b"no-such-directive",
+            b"lazyfree-lazy-user-del", b"databases", b"maxmemory-samples"]
+
+
 def setting(rng):
     """A directive and a value for CONFIG SET: only such as change behaviour alike, and wrong
     ones.
     """
-    name = rng.choice(
-    (b"hash-max-listpack-entries",
-    b"hash-max-ziplist-value",
-    b"hash-max-listpack-value",
-    b"set-max-intset-entries",
-    b"zset-max-listpack-entries",
-    b"zset-max-ziplist-value",
-    b"zset-max-listpack-value",
-    b"proto-max-bulk-len",
-    b"no-such-directive",
-    b"lazyfree-lazy-user-del",
-    b"databases",
-     b"maxmemory-samples"))
+    name = rng.choice(SETTINGS)
     words = {
         b"proto-max-bulk-len": (b"512mb", b"1gb", b"abc", b"1", b"-1", b"536870912"),
         b"lazyfree-lazy-user-del": (b"yes", b"no", b"maybe"),

@@ -431,7 +431,7 @@ TEST_CASE("random operations on a database agree with a model", "[store]") {
     const auto found = model.find(key);
     if (found == model.end()) return false;
     const std::int64_t expire_ms = found->second.expire_ms;
-    if (expire_ms == kNoExpiry || expire_ms > rig.env.now_ms) return true;
+    if (expire_ms == kNoExpiry || expire_ms >= rig.env.now_ms) return true;
     model.erase(found);
     return false;
   };

@@ -1,4 +1,4 @@
-// The arguments that the scans of collections share: cursor [MATCH pattern] [COUNT count].
+// The arguments that all scans share: cursor [MATCH pattern] [COUNT count], and SCAN's [TYPE type].
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,24 @@ class ScanArguments {
  public:
   // Reads the cursor, as strtoul would; "ERR invalid cursor".
   void read_cursor(Args& args);
-  // Reads the options behind it. Redis does so only if the key exists.
-  void read_options(Args& args);
+  enum class Of : bool { kCollection, kDatabase };
+  // Reads the options behind it. Redis does so only if the key exists. TYPE is a database's alone.
+  void read_options(Args& args, Of of = Of::kCollection);
 
   std::uint64_t cursor() const { return cursor_; }
   // How many items a call should return, roughly.
   std::uint64_t count() const { return static_cast<std::uint64_t>(count_); }
   bool admits(ByteView text) const { return !filters_ || glob_match(pattern_, text); }
+  // The type by name; an unknown one matches nothing.
+  bool admits_type(ByteView name) const { return !has_type_ || equals_ignoring_case(type_, name); }
 
  private:
   std::uint64_t cursor_{0};
   std::int64_t count_{10};
   ByteView pattern_;
+  ByteView type_;
   bool filters_{false};
+  bool has_type_{false};
 };
 
 // Runs `step(cursor)`, which gives the next cursor, until `found` reaches the count asked for, the
