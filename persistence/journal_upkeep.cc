@@ -216,9 +216,10 @@ std::int64_t FileJournal::sync_due_us() {
   return -1;
 }
 
-// Each sync takes some processor time from the workers, so while many clients wait, and ever more come to
-// wait, syncs keep a distance: one then serves them all (the idea of PostgreSQL's commit_delay). Asked
-// again after kGroupStepUs at the latest; once no more clients have come the sync begins.
+// Each sync takes some processor time from the workers, so while many clients wait, and ever more
+// come to wait, syncs keep a distance: one then serves them all (the idea of PostgreSQL's
+// commit_delay). Asked again after kGroupStepUs at the latest; once no more clients have come the
+// sync begins.
 std::int64_t FileJournal::group_delay_us(std::int64_t now) {
   const std::ptrdiff_t waiting = waiting_.load(std::memory_order_relaxed);
   const std::int64_t left = last_sync_us_ + kGroupUs - now;

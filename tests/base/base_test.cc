@@ -249,7 +249,7 @@ TEST_CASE("a reader gives back what was appended, and fails once at every cut", 
   CHECK(over.status().error().code() == ErrorCode::kCorrupt);
 }
 
-TEST_CASE("allocations are counted, whichever thread frees them", "[base]") {
+TEST_CASE("allocations are counted, whichever thread frees them", "[base][threads]") {
   const auto before = static_cast<std::int64_t>(allocated_bytes());
   const auto since = [&] { return static_cast<std::int64_t>(allocated_bytes()) - before; };
   void* block = allocate(1000);

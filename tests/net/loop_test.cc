@@ -11,7 +11,7 @@
 namespace memoir {
 namespace {
 
-TEST_CASE("tasks of each thread run in the order they were posted", "[net]") {
+TEST_CASE("tasks of each thread run in the order they were posted", "[net][threads]") {
   constexpr int kThreads = 4;
   constexpr int kTasks = 500;
   Loop loop;

@@ -86,7 +86,7 @@ TEST_CASE("exchanged databases keep their contents under the other number", "[st
   REQUIRE(is_sound(rig.keyspace));
 }
 
-TEST_CASE("the position only goes forward, from several threads too", "[store]") {
+TEST_CASE("the position only goes forward, from several threads too", "[store][threads]") {
   Keyspace keyspace(1);
   const auto advance = [&](Lsn first) {
     for (Lsn lsn = first; lsn < 20'000; lsn += 2) keyspace.advance_position(lsn);
