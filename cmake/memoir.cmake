@@ -14,7 +14,8 @@ if(CCACHE)
 endif()
 
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
-# GCC 12 warns of std::string's own code at -O2 (bugs 105329, 105651): these four see what is not there.
+# GCC 12 warns of std::string's own code at -O2 (bugs 105329, 105651): these four see what is
+# not there.
 add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 if(MEMOIR_SANITIZE)
   add_compile_options(-fsanitize=${MEMOIR_SANITIZE} -fno-sanitize-recover=all -g1)

@@ -23,8 +23,9 @@ namespace memoir {
 using ByteView = std::string_view;
 using Bytes = std::string;
 
-// Whether two texts are equal, without touching a byte beyond them: the C library's comparison reads
-// whole vectors under a mask, and for a short key that costs the miss of a cache line nobody asked for.
+// Whether two texts are equal, without touching a byte beyond them: the C library's comparison
+// reads whole vectors under a mask, and for a short key that costs the miss of a cache line nobody
+// asked for.
 inline bool equal_bytes(ByteView a, ByteView b) {
   const std::size_t size = a.size();
   if (size != b.size()) return false;

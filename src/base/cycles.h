@@ -1,4 +1,5 @@
-// A cheap stopwatch for durations of commands: the processor's time-stamp counter where there is one.
+// A cheap stopwatch for durations of commands: the processor's time-stamp counter where there is
+// one.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Mutex: blocks, but spins a little first (machines have fewer cores than threads, so never for long).
-// Satisfies Lockable, for std::lock_guard and std::unique_lock.
+// Mutex: blocks, but spins a little first (machines have fewer cores than threads, so never for
+// long). Satisfies Lockable, for std::lock_guard and std::unique_lock.
 #pragma once
 
 #include <pthread.h>

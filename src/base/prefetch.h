@@ -3,7 +3,8 @@
 
 namespace memoir {
 
-// Not the bare builtin: GCC takes a function that only prefetches for one without effect and drops its calls.
+// Not the bare builtin: GCC takes a function that only prefetches for one without effect and drops
+// its calls.
 inline void prefetch_line(const void* address) {
   __builtin_prefetch(address);
   asm volatile("" ::"r"(address));

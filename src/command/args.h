@@ -1,7 +1,7 @@
 // Args: a cursor over a request's words that remembers its first failure.
 //
-// Handlers read everything in a straight line and ask once, with status(), before they change anything. The
-// views live until the run is over.
+// Handlers read everything in a straight line and ask once, with status(), before they change
+// anything. The views live until the run is over.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class Args {
  public:
   // `words` without the command's own name.
   explicit Args(std::span<const Word> words) : words_(words) {}
-  // Not trivial, so that a call passes the address of an Args built in place, not a copy of its words.
+  // Not trivial, so that a call passes the address of an Args built in place, not a copy of its
+  // words.
   Args(const Args& other)
       : words_(other.words_), at_(other.at_), error_(other.error_), failed_(other.failed_) {}
   Args& operator=(const Args&) = default;
@@ -43,7 +44,9 @@ class Args {
   }
   // The next word without taking it; empty at the end.
   ByteView peek() const { return more() ? words_[at_].text : ByteView(); }
-  void skip(std::size_t count = 1) { at_ = at_ + count < words_.size() ? at_ + count : words_.size(); }
+  void skip(std::size_t count = 1) {
+    at_ = at_ + count < words_.size() ? at_ + count : words_.size();
+  }
 
   // Takes the next word if it is `option` in any case.
   bool take(ByteView option) {

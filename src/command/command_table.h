@@ -25,8 +25,8 @@ class CommandTable {
 
   // The row of a top-level command, in any case; nullptr if unknown.
   const Row* find(ByteView name) const;
-  // The row that a whole request names: the subcommand's where the command has some and is followed by
-  // a word; nullptr if either is unknown.
+  // The row that a whole request names: the subcommand's where the command has some and is followed
+  // by a word; nullptr if either is unknown.
   const Row* resolve(std::span<const Word> words) const;
   // What is wrong with a request that resolve() does not know, in Redis's words.
   Bytes unknown_error(std::span<const Word> words) const;
@@ -47,7 +47,8 @@ class CommandTable {
 
   std::vector<Row> rows_;
   std::vector<std::uint32_t> commands_;
-  std::vector<std::uint32_t> slots_;  // open addressing by name: index of a top-level row, or kEmpty
+  std::vector<std::uint32_t>
+      slots_;  // open addressing by name: index of a top-level row, or kEmpty
   std::unordered_map<const CommandSpec*, std::uint32_t> by_spec_;
 };
 

@@ -1,5 +1,6 @@
-// Context: all that a handler sees of the world during one run: its session, its databases under lock, the
-// time, chance, and where effects are told. A handler sees no lock, socket, journal or replica.
+// Context: all that a handler sees of the world during one run: its session, its databases under
+// lock, the time, chance, and where effects are told. A handler sees no lock, socket, journal or
+// replica.
 #pragma once
 
 #include <cstdint>
@@ -52,18 +53,22 @@ class Context {
 
   // Milliseconds since the Unix epoch; the same during one run, and during one EXEC.
   std::int64_t now_ms() const { return env_.now_ms; }
-  // True while records are applied (recovery, a primary's stream): what they say is true whatever the clock.
+  // True while records are applied (recovery, a primary's stream): what they say is true whatever
+  // the clock.
   bool replaying() const { return env_.expiry == ExpiryMode::kIgnore; }
   bool in_transaction() const { return in_transaction_; }
 
-  // --- blocking ----------------------------------------------------------------------------------------
-  // Parks the request until one of `keys` gets a value of `type` (it then runs again from the start) or
-  // the time is over. Inside MULTI, scripts and replay it answers `on_timeout` at once instead. To be
-  // returned by the handler: `return ctx.park(...)`; nothing else may have been replied. `timeout_ms` 0: forever.
+  // --- blocking
+  // ---------------------------------------------------------------------------------------- Parks
+  // the request until one of `keys` gets a value of `type` (it then runs again from the start) or
+  // the time is over. Inside MULTI, scripts and replay it answers `on_timeout` at once instead. To
+  // be returned by the handler: `return ctx.park(...)`; nothing else may have been replied.
+  // `timeout_ms` 0: forever.
   Status park(std::span<const ByteView> keys, TypeId type, std::int64_t timeout_ms,
               TimeoutReply on_timeout, ReplyWriter& reply);
-  // Reads a blocking command's timeout (seconds, fractions allowed) as milliseconds. Errors: "ERR timeout is
-  // not a float or out of range", "ERR timeout is negative", "ERR timeout is out of range".
+  // Reads a blocking command's timeout (seconds, fractions allowed) as milliseconds. Errors: "ERR
+  // timeout is not a float or out of range", "ERR timeout is negative", "ERR timeout is out of
+  // range".
   static std::int64_t timeout_ms(Args& args);
 
  private:

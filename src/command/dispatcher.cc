@@ -50,7 +50,8 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
       cycles_per_us_(cycles_per_us()),
       command_stats_(std::make_unique<CommandStats[]>(commands.size())) {}
 
-// --- looking ahead ------------------------------------------------------------------------------------
+// --- looking ahead
+// ------------------------------------------------------------------------------------
 
 void Dispatcher::prefetch(const Session& session, const RequestParser& batch) {
   batch_ = &batch;
@@ -77,7 +78,8 @@ void Dispatcher::prepare_window() {
     const CommandTable::Row* row = commands_.resolve(words);
     const auto first = static_cast<std::uint32_t>(hashes_.size());
     if (row) hash_keys(*row, words, hashes_);
-    prepared_.push_back({words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
+    prepared_.push_back(
+        {words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
   }
   if (prepared_.size() > 1) prefetch_keys();
 }
@@ -136,7 +138,8 @@ void Dispatcher::read_clocks() {
   cycles_ = clock_cycles_ = cycles_now();
 }
 
-// --- gates --------------------------------------------------------------------------------------------
+// --- gates
+// --------------------------------------------------------------------------------------------
 
 RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteView raw,
                            ReplyWriter& reply) {
@@ -146,7 +149,8 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   }
   const CommandTable::Row& row = *prepared.row;
   const CommandSpec& spec = *row.spec;
-  // As in Redis, a request is queued if COMMAND INFO's arity lets it pass; the rest comes with EXEC.
+  // As in Redis, a request is queued if COMMAND INFO's arity lets it pass; the rest comes with
+  // EXEC.
   const bool queued = session.transaction.open && !spec.has(kTransactionControl);
   if (!(queued ? spec.arity.admits_form(words.size()) : spec.arity.admits(words.size())))
       [[unlikely]] {
@@ -229,9 +233,11 @@ bool Dispatcher::any_queued(const Session& session, bool (*test)(const CommandSp
   });
 }
 
-// --- a run --------------------------------------------------------------------------------------------
+// --- a run
+// --------------------------------------------------------------------------------------------
 
-// All but what the run changes as well as the mode of expiry, for the server's own runs and the clients'.
+// All but what the run changes as well as the mode of expiry, for the server's own runs and the
+// clients'.
 RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   RunEnvironment env;
   env.stripes = &locked;
@@ -276,7 +282,8 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   RunEnvironment env = environment(locked);
   env.touch = !session.identity.no_touch;
   env.hashed_keys = keys;
-  // Whoever visits stripe by stripe has let go of them when records are written: it must not remove keys.
+  // Whoever visits stripe by stripe has let go of them when records are written: it must not remove
+  // keys.
   if (row.spec->locks == Locks::kEach && env.expiry == ExpiryMode::kDelete) {
     env.expiry = ExpiryMode::kHide;
   }
@@ -302,8 +309,9 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
   ctx.words_ = words;
   const ReplyWriter::Mark mark = reply.begin();
   const bool misfits = ctx.in_transaction_ && !row.spec->arity.admits(words.size());
-  const Status status = misfits ? Status(Error(CommandTable::arity_error(row, words)))
-                                 : row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
+  const Status status = misfits
+                            ? Status(Error(CommandTable::arity_error(row, words)))
+                            : row.spec->run(ctx, Args(words.subspan(row.parent ? 2 : 1)), reply);
   if (!status) [[unlikely]] {
     reply.buffer().truncate(mark);
     reply.error(status.error());
@@ -338,8 +346,8 @@ void append_words(Bytes& out, std::span<const Word> words) {
   }
 }
 
-// The request as the journal takes it: large words stay where they are, the rest is put together around them.
-// Returns the first piece; the others are in pieces_.
+// The request as the journal takes it: large words stay where they are, the rest is put together
+// around them. Returns the first piece; the others are in pieces_.
 ByteView Dispatcher::request_pieces(std::span<const Word> words) {
   constexpr std::size_t kLargeBytes = 4096;
   words_scratch_.clear();
@@ -371,7 +379,8 @@ ByteView Dispatcher::request_pieces(std::span<const Word> words) {
   return scratch.substr(0, cuts[0]);
 }
 
-// --- the end of a run ---------------------------------------------------------------------------------
+// --- the end of a run
+// ---------------------------------------------------------------------------------
 
 Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) {
   LockedStripes& locked = *ctx.env_.stripes;
@@ -459,7 +468,8 @@ void Dispatcher::finish(Lsn lsn) {
   if (!ready_.empty()) [[unlikely]] serve_waiting();
 }
 
-// --- replay -------------------------------------------------------------------------------------------
+// --- replay
+// -------------------------------------------------------------------------------------------
 
 Status Dispatcher::replay(Session& session, std::span<const Word> words, std::int64_t time_us) {
   const CommandTable::Row* row = commands_.resolve(words);

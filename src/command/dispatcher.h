@@ -1,8 +1,10 @@
-// Dispatcher: the one way into the keyspace. Clients, recovery, parked requests and expiry come through it.
+// Dispatcher: the one way into the keyspace. Clients, recovery, parked requests and expiry come
+// through it.
 //
-// One a worker; it owns that worker's scratch memory and chance, and shares keyspace, command table and
-// journal with the others. A run: look up the row, pass the gates, lock the stripes of the keys, run the
-// handler, append the record while still locked, unlock, then notify, serve who waits, free.
+// One a worker; it owns that worker's scratch memory and chance, and shares keyspace, command table
+// and journal with the others. A run: look up the row, pass the gates, lock the stripes of the
+// keys, run the handler, append the record while still locked, unlock, then notify, serve who
+// waits, free.
 #pragma once
 
 #include <array>
@@ -98,31 +100,33 @@ class Dispatcher {
 
   DispatchSettings settings;
 
-  // Tells that the requests of `batch` run next, in order: rows and hashes are looked up ahead, and the
-  // buckets and entries brought into the cache, window by window. `batch` stays until they have run or
-  // forget_batch().
+  // Tells that the requests of `batch` run next, in order: rows and hashes are looked up ahead, and
+  // the buckets and entries brought into the cache, window by window. `batch` stays until they have
+  // run or forget_batch().
   void prefetch(const Session& session, const RequestParser& batch);
   void forget_batch();
 
-  // Runs one request of a session and writes its reply (none if parked). `raw`: the request's bytes where they
-  // are canonical, else empty.
+  // Runs one request of a session and writes its reply (none if parked). `raw`: the request's bytes
+  // where they are canonical, else empty.
   RunOutcome run(Session& session, std::span<const Word> words, ByteView raw, ReplyWriter& reply);
 
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 
-  // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is on its way.
-  // Waits for stripes and for whoever runs the request just now, so nobody may call it while holding stripes: a
-  // handler leaves it to the parked client's worker.
+  // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is
+  // on its way. Waits for stripes and for whoever runs the request just now, so nobody may call it
+  // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about `budget_us`.
-  // Called some times a second. Returns how many were removed.
+  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
+  // `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
-  // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be evicted.
+  // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
+  // evicted.
   bool evict_some(std::int64_t budget_us);
 
-  // --- for the handlers of the transaction commands ---------------------------------------------------
+  // --- for the handlers of the transaction commands
+  // ---------------------------------------------------
   Status exec(Context& ctx, ReplyWriter& reply);
   void watch(Context& ctx, std::span<const Word> keys);
   void unwatch(Session& session);

@@ -1,5 +1,6 @@
-// Effects: what a handler did, in words that give the same result on any replay (SPOP as SREM, SET EX as
-// SET PXAT). If there are any they are journaled instead of the request; several travel as one MULTI ... EXEC.
+// Effects: what a handler did, in words that give the same result on any replay (SPOP as SREM, SET
+// EX as SET PXAT). If there are any they are journaled instead of the request; several travel as
+// one MULTI ... EXEC.
 #pragma once
 
 #include <initializer_list>

@@ -60,8 +60,8 @@ bool Dispatcher::evict_some(std::int64_t budget_us) {
   return true;
 }
 
-// Samples stripes from a random one on until there is a choice of candidates, and removes the best that still
-// exists. With few keys that takes many stripes: one alone may have a single key.
+// Samples stripes from a random one on until there is a choice of candidates, and removes the best
+// that still exists. With few keys that takes many stripes: one alone may have a single key.
 bool Dispatcher::evict_one() {
   const auto start = static_cast<unsigned>(random_.below(kStripes));
   const unsigned wanted =

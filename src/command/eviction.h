@@ -1,5 +1,5 @@
-// Eviction: what goes when memory is over maxmemory. Redis's approximation: some entries are sampled, the
-// best candidates kept in a small pool over the calls, the best of the pool goes.
+// Eviction: what goes when memory is over maxmemory. Redis's approximation: some entries are
+// sampled, the best candidates kept in a small pool over the calls, the best of the pool goes.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
-// Active expiry: keys nobody asks for go too, within a bounded share of time. As Redis: sample the keys that have
-// an expiry, remove those that are due, and stay as long as many of the sampled were.
+// Active expiry: keys nobody asks for go too, within a bounded share of time. As Redis: sample the
+// keys that have an expiry, remove those that are due, and stay as long as many of the sampled
+// were.
 #include "src/command/dispatcher.h"
 
 namespace memoir {
@@ -65,7 +66,8 @@ std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
   return removed;
 }
 
-// The end of a run that no client asked for (expiry, eviction): what was removed stands in changes_.expired.
+// The end of a run that no client asked for (expiry, eviction): what was removed stands in
+// changes_.expired.
 void Dispatcher::settle_own_work(LockedStripes& locked) {
   append_expired(changes_);
   signal_touched(locked, changes_);

@@ -25,7 +25,8 @@ template <class F>
 bool visit_count(int at, std::span<const Word> words, F& visit) {
   if (at >= static_cast<int>(words.size())) return false;
   const auto count = parse_integer(words[static_cast<std::size_t>(at)].text);
-  if (!count || *count < 1 || *count > static_cast<std::int64_t>(words.size()) - at - 1) return false;
+  if (!count || *count < 1 || *count > static_cast<std::int64_t>(words.size()) - at - 1)
+    return false;
   for (std::int64_t i = 1; i <= *count; ++i) visit(static_cast<std::size_t>(at + i));
   return true;
 }

@@ -1,5 +1,5 @@
-// Replayer: reads records into the keyspace, through the dispatcher as everything else. For recovery at start and,
-// later, a primary's stream.
+// Replayer: reads records into the keyspace, through the dispatcher as everything else. For
+// recovery at start and, later, a primary's stream.
 #pragma once
 
 #include <vector>
@@ -15,8 +15,8 @@ class Replayer final : public RecordSink {
     session_.identity.may_block = false;
   }
 
-  // Applies all requests of a record. kCorrupt if one is unknown, malformed or refused: the journal is then
-  // another program's, or memory no longer what it was when the record was written.
+  // Applies all requests of a record. kCorrupt if one is unknown, malformed or refused: the journal
+  // is then another program's, or memory no longer what it was when the record was written.
   Status on_record(const RecordView& record) override;
 
   std::uint64_t records() const { return records_; }

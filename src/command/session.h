@@ -1,5 +1,5 @@
-// Session: what the dispatcher knows of a client between its requests: database, protocol version, an open
-// transaction. The server's Client derives from it; replay and tests use it as it is.
+// Session: what the dispatcher knows of a client between its requests: database, protocol version,
+// an open transaction. The server's Client derives from it; replay and tests use it as it is.
 //
 // Owned by the client's worker; parked requests carry a copy of Identity.
 #pragma once
@@ -27,7 +27,8 @@ struct StoredRequest {
   static StoredRequest copy_of(std::span<const Word> words, const CommandTable::Row* row);
 };
 
-// Set by a change of a watched key, from any thread; read by EXEC. Shared by all watches of a session.
+// Set by a change of a watched key, from any thread; read by EXEC. Shared by all watches of a
+// session.
 struct WatchState {
   std::atomic<bool> dirty{false};
 };

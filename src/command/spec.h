@@ -1,8 +1,8 @@
 // CommandSpec: the one declaration of a command, beside its handler.
 //
-// The dispatcher, COMMAND and COMMAND DOCS, ACL categories, key extraction, journal form and locking all
-// read it; nothing is decided by comparing a name. Tables of rows are constexpr arrays; datatypes/registry.cc
-// and src/server list them.
+// The dispatcher, COMMAND and COMMAND DOCS, ACL categories, key extraction, journal form and
+// locking all read it; nothing is decided by comparing a name. Tables of rows are constexpr arrays;
+// datatypes/registry.cc and src/server list them.
 #pragma once
 
 #include <array>
@@ -67,12 +67,13 @@ enum CommandFlag : std::uint32_t {
   kNoAsyncLoading = 1U << 14,
   kNoMandatoryKeys = 1U << 15,
   kProtected = 1U << 16,
-  kDangerous = 1U << 17,    // ACL category @dangerous where no other flag implies it
-  kConnection = 1U << 18,   // ACL category @connection
-  kTransactionControl = 1U << 19,  // runs at once inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
-  kKeyspaceCategory = 1U << 20,    // ACL category @keyspace where the group does not imply it
-  kSubscriberMode = 1U << 21,      // allowed to a RESP2 client that is subscribed to something
-  kAdminCategory = 1U << 22,       // ACL categories @admin and @dangerous without the flag admin
+  kDangerous = 1U << 17,   // ACL category @dangerous where no other flag implies it
+  kConnection = 1U << 18,  // ACL category @connection
+  kTransactionControl =
+      1U << 19,  // runs at once inside MULTI (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
+  kKeyspaceCategory = 1U << 20,  // ACL category @keyspace where the group does not imply it
+  kSubscriberMode = 1U << 21,    // allowed to a RESP2 client that is subscribed to something
+  kAdminCategory = 1U << 22,     // ACL categories @admin and @dangerous without the flag admin
   // What SLOWLOG and MONITOR keep to themselves:
   kSecretWords = 1U << 23,   // all words behind the name
   kSecretLogin = 1U << 24,   // the two words behind an AUTH
@@ -98,8 +99,8 @@ enum KeyFlag : std::uint16_t {
 struct KeySpec {
   enum class Kind : std::uint8_t {
     kNone,
-    kRange,    // words first, first + step, ... up to last (negative: from the end, -1 the last word)
-    kCount,    // word `first` says how many keys follow it
+    kRange,  // words first, first + step, ... up to last (negative: from the end, -1 the last word)
+    kCount,  // word `first` says how many keys follow it
     kKeyword,  // behind the word `keyword`, searched from `first`; `last`, `step` relative to it
   };
   Kind kind = Kind::kNone;
@@ -109,7 +110,8 @@ struct KeySpec {
   std::uint16_t flags = 0;
   const char* keyword = nullptr;
 };
-// key spec lists: at most two ranges cover every command (ZUNIONSTORE: its destination and its sources)
+// key spec lists: at most two ranges cover every command (ZUNIONSTORE: its destination and its
+// sources)
 using KeySpecs = std::array<KeySpec, 2>;
 constexpr KeySpec key_range(int first, int last, int step, unsigned flags) {
   return {KeySpec::Kind::kRange, static_cast<std::int16_t>(first), static_cast<std::int16_t>(last),
@@ -137,7 +139,8 @@ enum class JournalForm : std::uint8_t {
 // Which stripes are locked while the handler runs.
 enum class Locks : std::uint8_t {
   kKeys,  // those of its keys
-  kEach,  // none; the handler visits stripe by stripe (DBSIZE, SCAN); all of them inside EXEC and scripts
+  kEach,  // none; the handler visits stripe by stripe (DBSIZE, SCAN); all of them inside EXEC and
+          // scripts
   kAll,   // all of them (FLUSHALL)
   kNone,  // the handler touches no key (PING)
 };
@@ -158,8 +161,8 @@ struct CommandSpec {
   Locks locks = Locks::kKeys;
   Handler run = nullptr;
   Group group = Group::kGeneric;
-  // Documentation. Syntax is redis.io's, without the command's name: "key [NX | XX] [EX seconds]"; COMMAND
-  // DOCS' arguments and redis-cli's hints come from it.
+  // Documentation. Syntax is redis.io's, without the command's name: "key [NX | XX] [EX seconds]";
+  // COMMAND DOCS' arguments and redis-cli's hints come from it.
   const char* syntax = "";
   const char* summary = "";
   const char* since = "1.0.0";
@@ -171,8 +174,8 @@ struct CommandSpec {
   constexpr bool has(CommandFlag flag) const { return (flags & flag) != 0; }
 };
 
-// Calls visit(word index) for every key of a request in order; false if the words are inconsistent with
-// the spec (a bad numkeys), in which case the handler reports the error. Defined in keys.h.
+// Calls visit(word index) for every key of a request in order; false if the words are inconsistent
+// with the spec (a bad numkeys), in which case the handler reports the error. Defined in keys.h.
 template <class F>
 bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit);
 

@@ -1,7 +1,7 @@
 // MULTI, EXEC, DISCARD, WATCH and UNWATCH.
 //
-// EXEC locks the union of the stripes of its queue and of what is watched, runs the queue, and journals all that
-// was done as one record, MULTI ... EXEC.
+// EXEC locks the union of the stripes of its queue and of what is watched, runs the queue, and
+// journals all that was done as one record, MULTI ... EXEC.
 #include "src/command/transaction.h"
 
 #include "src/command/dispatcher.h"

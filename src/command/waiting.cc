@@ -28,8 +28,8 @@ std::shared_ptr<Parked> WaitQueues::first(const Key& key, TypeId type,
   return nullptr;
 }
 
-// Queues the request of a run that asked to wait; its stripes are locked. A request that runs `again` and
-// finds nothing stays where it is in its queues.
+// Queues the request of a run that asked to wait; its stripes are locked. A request that runs
+// `again` and finds nothing stays where it is in its queues.
 void Dispatcher::park(Context& ctx, std::span<const Word> words,
                       const std::shared_ptr<Parked>& again) {
   if (again) {
@@ -83,8 +83,8 @@ void Dispatcher::remove_parked(const Parked& parked) {
   }
 }
 
-// Serves the clients that wait for keys touched by the last run. What they do may touch further keys, which are
-// served in their turn.
+// Serves the clients that wait for keys touched by the last run. What they do may touch further
+// keys, which are served in their turn.
 void Dispatcher::serve_waiting() {
   if (serving_) return;
   serving_ = true;

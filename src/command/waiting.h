@@ -1,11 +1,13 @@
 // Waiting: requests parked on keys (BLPOP and its kin).
 //
-// A parked request stands in the queue of each of its keys, in the stripe of the key. A command that gives a
-// key a value serves the queues at its end, on its own thread, first come, first served: the parked request
-// runs again as if it arrived now, and its reply is handed to the client's worker. So a waiting client gets the
-// element before any later command can see it, as in Redis.
+// A parked request stands in the queue of each of its keys, in the stripe of the key. A command
+// that gives a key a value serves the queues at its end, on its own thread, first come, first
+// served: the parked request runs again as if it arrived now, and its reply is handed to the
+// client's worker. So a waiting client gets the element before any later command can see it, as in
+// Redis.
 //
-// Time-out, CLIENT UNBLOCK and a closed connection withdraw it; whoever moves the state from kWaiting wins.
+// Time-out, CLIENT UNBLOCK and a closed connection withdraw it; whoever moves the state from
+// kWaiting wins.
 #pragma once
 
 #include <atomic>
@@ -44,7 +46,8 @@ class WaitQueues final : public StripeAttachment {
     queues_[key].push_back(std::move(parked));
   }
   void remove(const Key& key, const Parked* parked);
-  // The first request in the queue of `key` that still waits, for a value of `type`, and is not in `tried`.
+  // The first request in the queue of `key` that still waits, for a value of `type`, and is not in
+  // `tried`.
   std::shared_ptr<Parked> first(const Key& key, TypeId type,
                                 std::span<const std::shared_ptr<Parked>> tried) const;
   bool empty() const { return queues_.empty(); }

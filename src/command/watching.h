@@ -1,5 +1,6 @@
-// Watching: which sessions WATCH which keys of a stripe. A change marks their sessions under the stripe's lock,
-// so that EXEC, which locks the stripes of watched keys too, sees every change ordered before it.
+// Watching: which sessions WATCH which keys of a stripe. A change marks their sessions under the
+// stripe's lock, so that EXEC, which locks the stripes of watched keys too, sees every change
+// ordered before it.
 #pragma once
 
 #include <algorithm>

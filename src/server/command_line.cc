@@ -1,6 +1,5 @@
+#include "src/base/log.h"
 #include "src/server/command_line.h"
-
-#include <fmt/format.h>
 
 #include <filesystem>
 

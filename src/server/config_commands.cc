@@ -1,6 +1,4 @@
 // CONFIG GET, SET, REWRITE, RESETSTAT and HELP.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "persistence/file.h"

@@ -1,6 +1,5 @@
+#include "src/base/log.h"
 #include "src/server/config_fields.h"
-
-#include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,6 +1,6 @@
+#include "src/base/log.h"
 #include "src/server/config_file.h"
 
-#include <fmt/format.h>
 #include <glob.h>
 
 #include <algorithm>

@@ -1,11 +1,10 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 #include <set>
 
 #include "protocol/request_parser.h"
+#include "src/base/log.h"
 #include "src/base/glob.h"
 #include "src/base/number.h"
 #include "src/server/config_file.h"

@@ -1,6 +1,6 @@
+#include "src/base/log.h"
 #include "src/server/config_special.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,7 +1,5 @@
 #include "src/server/config_store.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "src/base/c_text.h"

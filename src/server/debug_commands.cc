@@ -2,7 +2,6 @@
 // Redis.
 //
 // All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment.
-#include <fmt/format.h>
 #include <sys/mman.h>
 #include <time.h>
 

@@ -1,6 +1,5 @@
+#include "src/base/log.h"
 #include "src/server/debug_object.h"
-
-#include <fmt/format.h>
 
 #include <bit>
 

@@ -1,6 +1,6 @@
+#include "src/base/log.h"
 #include "src/server/info.h"
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>

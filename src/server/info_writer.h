@@ -2,8 +2,7 @@
 // own.
 #pragma once
 
-#include <fmt/format.h>
-
+#include "src/base/log.h"
 #include "src/base/bytes.h"
 
 namespace memoir {

@@ -3,7 +3,8 @@
 // PubSub, the server's, knows how many subscribers each worker has for a name: enough to count the
 // receivers of a message and to send it to the workers concerned. Subscriptions, one a worker,
 // knows the clients; a client is on a name's list once, and knows its place there, so leaving is
-// O(1). Messages of one publisher reach each subscriber in order, since a worker's inbox is in order.
+// O(1). Messages of one publisher reach each subscriber in order, since a worker's inbox is in
+// order.
 #pragma once
 
 #include <array>

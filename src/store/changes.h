@@ -1,6 +1,6 @@
-// Changes: what one run of a command did to the keyspace, beyond the values themselves. The database handle
-// fills it, the dispatcher reads it: whether there is a record to write, which keys expired on the way, which
-// notifications go out, which watched or awaited keys changed.
+// Changes: what one run of a command did to the keyspace, beyond the values themselves. The
+// database handle fills it, the dispatcher reads it: whether there is a record to write, which keys
+// expired on the way, which notifications go out, which watched or awaited keys changed.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +46,11 @@ struct KeyRef {
 
 struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
-  std::vector<KeyRef> expired;        // deleted because their time had come: journaled before the command
+  std::vector<KeyRef> expired;  // deleted because their time had come: journaled before the command
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
-  // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting clients.
+  // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
+  // clients.
   std::vector<unsigned> touched_databases;
   // Values whose freeing is too long for now; the server frees them in the background.
   std::vector<std::unique_ptr<Object>> garbage;

@@ -57,7 +57,8 @@ std::uint8_t lfu_counter(std::uint32_t access, std::int64_t now_ms, unsigned dec
   return static_cast<std::uint8_t>(counter > decay ? counter - decay : 0);
 }
 
-// The logarithmic counter of Redis: the more accesses were counted, the less likely the next one counts.
+// The logarithmic counter of Redis: the more accesses were counted, the less likely the next one
+// counts.
 std::uint32_t lfu_touched(std::uint32_t access, const RunEnvironment& env) {
   std::uint32_t counter = lfu_counter(access, env.now_ms, env.lfu_decay_minutes);
   if (counter < kLfuCounterMax) {
@@ -93,8 +94,8 @@ Entry* Database::peek(ByteView key, std::uint64_t hash) {
   return entry && expire_if_due(entry, hash) ? nullptr : entry;
 }
 
-// Handlers ask for their keys in order, so it is mostly the one after the last. Searching them all would take
-// longer than hashing.
+// Handlers ask for their keys in order, so it is mostly the one after the last. Searching them all
+// would take longer than hashing.
 std::uint64_t Database::hash_of_another(ByteView key) const {
   constexpr std::size_t kSearched = 4;
   const std::span<const HashedKey> known = env_->hashed_keys;
@@ -193,8 +194,8 @@ void Database::replace(Entry* from, Entry* to, std::uint64_t hash) {
   EntryTable::replace(place, {to});
 }
 
-// Where the key is that a write is about to give another value; none if it is missing. A key whose time is over
-// is deleted first if that is ours to do.
+// Where the key is that a write is about to give another value; none if it is missing. A key whose
+// time is over is deleted first if that is ours to do.
 EntryTable::Place Database::place_for_write(ByteView key, std::uint64_t hash) {
   const EntryTable& keys = shard(hash).keys;
   const EntryTable::Place place = keys.find(key, hash);
@@ -225,8 +226,8 @@ void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t
   free_entry(old);
 }
 
-// Gives an entry another string without another allocation, if its form allows that and little memory stays
-// unused.
+// Gives an entry another string without another allocation, if its form allows that and little
+// memory stays unused.
 bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
                             std::int64_t expire_ms) {
   if (!entry->is_string() || entry->has_expiry() != (expire_ms != kNoExpiry)) return false;
@@ -234,7 +235,8 @@ bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int
     if (entry->storage() != Storage::kInteger) return false;
     entry->set_integer(*integer);
   } else {
-    if (entry->storage() > Storage::kInlineRaw || value.size() > Entry::kInlineBytesMax) return false;
+    if (entry->storage() > Storage::kInlineRaw || value.size() > Entry::kInlineBytesMax)
+      return false;
     if (value.size() != entry->bytes().size()) {
       const std::size_t capacity = entry->inline_capacity();
       if (value.size() > capacity || value.size() * 2 + 16 < capacity) return false;

@@ -1,8 +1,10 @@
-// Database: the handle through which a handler sees one database, valid for one run under its locks.
+// Database: the handle through which a handler sees one database, valid for one run under its
+// locks.
 //
-// Reading gives values, changing goes through Edit guards (edit.h) or whole-value operations here; both
-// settle expiry, access clocks, watchers, notifications, waiting clients, bucket versions and the
-// pre-image hook. Keys given as views of the request are hashed once: the dispatcher has done it already.
+// Reading gives values, changing goes through Edit guards (edit.h) or whole-value operations here;
+// both settle expiry, access clocks, watchers, notifications, waiting clients, bucket versions and
+// the pre-image hook. Keys given as views of the request are hashed once: the dispatcher has done
+// it already.
 #pragma once
 
 #include <cstdint>
@@ -83,8 +85,9 @@ class Database {
   RunEnvironment& environment() const { return *env_; }
   const EncodingLimits& limits() const { return env_->stripes->keyspace().limits; }
 
-  // --- reading ---------------------------------------------------------------------------------------
-  // The entry of a live key, or nullptr. Does not count as an access.
+  // --- reading
+  // --------------------------------------------------------------------------------------- The
+  // entry of a live key, or nullptr. Does not count as an access.
   Entry* peek(ByteView key) { return peek(key, hash_of(key)); }
   Entry* peek(ByteView key, std::uint64_t hash);
   // The same for a read command: counts hit or miss, touches the access clock, notifies key misses.
@@ -106,15 +109,17 @@ class Database {
   }
   bool exists(ByteView key) { return peek(key) != nullptr; }
 
-  // --- changing a value in place ------------------------------------------------------------------------
-  // A guard around a change of an object (edit.h). Empty guard if the key is missing and mode is kNone.
+  // --- changing a value in place
+  // ------------------------------------------------------------------------ A guard around a
+  // change of an object (edit.h). Empty guard if the key is missing and mode is kNone.
   template <class T>
   Result<Edit<T>> edit(ByteView key, IfMissing mode = IfMissing::kNone);
   // The same for strings (string_edit.h).
   Result<StringEdit> edit_string(ByteView key, IfMissing mode);
 
-  // --- whole values ---------------------------------------------------------------------------------------
-  // Sets a string, whatever was there. `event` is notified under '$' ("set"). Expiry as given.
+  // --- whole values
+  // --------------------------------------------------------------------------------------- Sets a
+  // string, whatever was there. `event` is notified under '$' ("set"). Expiry as given.
   void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
                   const char* event = "set");
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
@@ -123,7 +128,8 @@ class Database {
                   const char* event);
   // Removes a key; false if there is none. `event` under 'g'.
   bool remove(ByteView key, const char* event = "del");
-  // Takes the entry out of this database (the caller owns it), for RENAME and MOVE; no event. Null if missing.
+  // Takes the entry out of this database (the caller owns it), for RENAME and MOVE; no event. Null
+  // if missing.
   Entry* take(ByteView key);
   // Puts an entry taken elsewhere under `key`, replacing what is there; no event.
   void put(ByteView key, Entry* entry);
@@ -131,7 +137,8 @@ class Database {
   // Sets (kNoExpiry: removes) the expiry of an existing key; counts as a change; no event.
   void set_expiry(ByteView key, std::int64_t expire_ms);
 
-  // --- bookkeeping for handlers that change something by other ways ----------------------------------------
+  // --- bookkeeping for handlers that change something by other ways
+  // ----------------------------------------
   void notify(EventClass event_class, const char* name, ByteView key);
   void add_changes(std::uint64_t count = 1) { env_->changes->count += count; }
   // Tells watchers and waiting clients that `key` is another now.
@@ -148,8 +155,8 @@ class Database {
 
   // Called by the guards. `entry` is null for a key about to appear.
   void before_change(ByteView key, std::uint64_t hash, const Entry* entry);
-  // The same for a missing key that is about to be created. One that is only hidden, since its time is over
-  // and this is not the place where keys expire, goes.
+  // The same for a missing key that is about to be created. One that is only hidden, since its time
+  // is over and this is not the place where keys expire, goes.
   void before_creation(ByteView key, std::uint64_t hash);
   void after_change(ByteView key, std::uint64_t hash);
   // Inserts a new entry for a missing key, with a fresh access clock; no event.

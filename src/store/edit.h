@@ -1,8 +1,9 @@
 // Edit<T>: the one guard around a change of a value.
 //
-// Its construction lets a snapshot or a rollback keep the pre-image; its end settles watchers, waiting
-// clients, notifications, removal of a value left empty ("del"), the bucket's version and the count of changes. A
-// guard on which mark_changed() was never called settles nothing; a key it created and left empty vanishes.
+// Its construction lets a snapshot or a rollback keep the pre-image; its end settles watchers,
+// waiting clients, notifications, removal of a value left empty ("del"), the bucket's version and
+// the count of changes. A guard on which mark_changed() was never called settles nothing; a key it
+// created and left empty vanishes.
 #pragma once
 
 #include "src/store/database.h"
@@ -30,8 +31,8 @@ class Edit {
   T& operator*() const { return *value_; }
   bool created() const { return created_; }
 
-  // Says that the value was changed, `count` times as INFO's changes count, under this event name (a
-  // literal; nullptr: no notification).
+  // Says that the value was changed, `count` times as INFO's changes count, under this event name
+  // (a literal; nullptr: no notification).
   void mark_changed(const char* event, std::uint64_t count = 1) {
     event_ = event;
     changes_ += count;

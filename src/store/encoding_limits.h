@@ -1,5 +1,6 @@
-// Up to what size collections keep their compact encodings: the directives hash-max-listpack-entries and
-// their like. Read by values when they grow; changed by CONFIG SET while all stripes are locked.
+// Up to what size collections keep their compact encodings: the directives
+// hash-max-listpack-entries and their like. Read by values when they grow; changed by CONFIG SET
+// while all stripes are locked.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ struct EncodingLimits {
   std::size_t zset_listpack_value = 64;
   int list_listpack_size = -2;  // > 0: elements a node; -1 .. -5: 4, 8, 16, 32, 64 KB a node
   int list_compress_depth = 0;
-  // DEBUG QUICKLIST-PACKED-THRESHOLD: elements of this size get a node of their own. 0: the default.
+  // DEBUG QUICKLIST-PACKED-THRESHOLD: elements of this size get a node of their own. 0: the
+  // default.
   std::size_t list_packed_threshold = 0;
 };
 

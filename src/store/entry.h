@@ -3,12 +3,12 @@
 //   entry := type:4 storage:4  flags:u8  key_size:u8  value_size:u8  access:u32
 //            [wide_key_size:u64]      if kWideKey (a key of 255 bytes or more)
 //            [expire_ms:i64]          if kExpires; Unix time
-//            [payload:u64]            unless the value is inline: an Object*, a SharedBytes or an integer
-//            key bytes
-//            [value bytes]            if the value is inline
+//            [payload:u64]            unless the value is inline: an Object*, a SharedBytes or an
+//            integer key bytes [value bytes]            if the value is inline
 //
-// A 16-byte key with an 8-byte string takes 32 bytes. Everything but a short string is behind the payload.
-// Entries are owned by the keyspace's tables; whoever reads or changes one holds the lock of its stripe.
+// A 16-byte key with an 8-byte string takes 32 bytes. Everything but a short string is behind the
+// payload. Entries are owned by the keyspace's tables; whoever reads or changes one holds the lock
+// of its stripe.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ namespace memoir {
 
 // Where a value is kept.
 enum class Storage : std::uint8_t {
-  kInline,     // a string of at most kInlineBytesMax in the entry; OBJECT ENCODING embstr or raw by size
+  kInline,     // a string of at most kInlineBytesMax in the entry; OBJECT ENCODING embstr or raw by
+               // size
   kInlineRaw,  // the same, after an in-place change: always "raw", as in Redis
   kInteger,    // a string that is a canonical 64-bit integer; "int"
   kShared,     // a longer string, reference-counted; "raw"

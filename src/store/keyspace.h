@@ -1,9 +1,9 @@
 // Keyspace: all databases, cut into stripes.
 //
-// A key's hash picks one of kStripes stripes; a stripe has a lock and, for each database, its own tables. A
-// command locks exactly the stripes of its keys, ascending, so commands on other stripes run beside it. Tables are
-// reached only through a LockedStripes, the proof of the lock. With one worker no locks are taken
-// (set_locking(false)) and the proof costs nothing.
+// A key's hash picks one of kStripes stripes; a stripe has a lock and, for each database, its own
+// tables. A command locks exactly the stripes of its keys, ascending, so commands on other stripes
+// run beside it. Tables are reached only through a LockedStripes, the proof of the lock. With one
+// worker no locks are taken (set_locking(false)) and the proof costs nothing.
 //
 // Databases are numbered by clients; SWAPDB exchanges numbers, not contents.
 #pragma once
@@ -33,8 +33,8 @@ struct alignas(64) Shard {
   EntryTable expires;
 };
 
-// What clients watch and wait for on keys of a stripe; see src/command/watching.h and waiting.h, which derive
-// from it. Kept behind a pointer: most stripes have none.
+// What clients watch and wait for on keys of a stripe; see src/command/watching.h and waiting.h,
+// which derive from it. Kept behind a pointer: most stripes have none.
 class StripeAttachment {
  public:
   virtual ~StripeAttachment() = default;
@@ -71,8 +71,9 @@ struct StripeSet {
   }
 };
 
-// Called with an entry before its first change since the observer asked, under the stripe's lock: how a
-// snapshot or a rollback keeps the pre-image. `entry` is null for a key that is about to appear.
+// Called with an entry before its first change since the observer asked, under the stripe's lock:
+// how a snapshot or a rollback keeps the pre-image. `entry` is null for a key that is about to
+// appear.
 class ChangeObserver {
  public:
   virtual ~ChangeObserver() = default;
@@ -124,9 +125,9 @@ class Keyspace {
   bool locking_{true};
 };
 
-// The proof that some stripes are locked; unlocks them at its end. Locks are taken in ascending order, and
-// all at once: a holder of some must not take more, but with() on one it does not hold is allowed when it
-// holds none.
+// The proof that some stripes are locked; unlocks them at its end. Locks are taken in ascending
+// order, and all at once: a holder of some must not take more, but with() on one it does not hold
+// is allowed when it holds none.
 class LockedStripes {
  public:
   explicit LockedStripes(Keyspace& keyspace) : keyspace_(keyspace) {}
@@ -163,7 +164,8 @@ class LockedStripes {
     return keyspace_.shard(index, keyspace_.physical(db));
   }
 
-  // Runs visit(Shard&, Stripe&) for database `db` of stripe `index`, locking it for that time unless held.
+  // Runs visit(Shard&, Stripe&) for database `db` of stripe `index`, locking it for that time
+  // unless held.
   template <class F>
   void with(unsigned index, unsigned db, F&& visit) {
     const bool mine = !held_.has(index);

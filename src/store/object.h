@@ -1,7 +1,8 @@
-// Object: the value of a key, any type but the string (whose short values live in the entry itself).
+// Object: the value of a key, any type but the string (whose short values live in the entry
+// itself).
 //
-// An object knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe. A data
-// type derives from it, gives it a TypeId and appears in datatypes/registry.cc.
+// An object knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe. A
+// data type derives from it, gives it a TypeId and appears in datatypes/registry.cc.
 #pragma once
 
 #include <cstddef>
@@ -36,13 +37,15 @@ class Object {
   virtual const char* encoding() const = 0;
   // How many elements; an object without any is removed with its key.
   virtual std::size_t size() const = 0;
-  // Bytes of its allocations, itself included. May estimate by sampling `samples` elements (0: all).
+  // Bytes of its allocations, itself included. May estimate by sampling `samples` elements (0:
+  // all).
   virtual std::size_t memory_usage(std::size_t samples) const = 0;
   virtual std::unique_ptr<Object> copy() const = 0;
   // Allocations that freeing it takes, roughly: large ones are freed in the background.
   virtual std::size_t free_effort() const = 0;
-  // Adds the value's contents to DEBUG DIGEST: calls `element` for parts in order (ordered types), or for
-  // whole elements whose digests are xored (unordered types), as Redis's xorObjectDigest does.
+  // Adds the value's contents to DEBUG DIGEST: calls `element` for parts in order (ordered types),
+  // or for whole elements whose digests are xored (unordered types), as Redis's xorObjectDigest
+  // does.
   virtual void digest(class DigestSink& sink) const = 0;
 };
 

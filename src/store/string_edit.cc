@@ -92,7 +92,8 @@ char* StringEdit::grow_to(std::size_t size) {
   return data;
 }
 
-// Appending again and again must not copy each time: a buffer that has to grow gets as much again, up to 1 MB.
+// Appending again and again must not copy each time: a buffer that has to grow gets as much again,
+// up to 1 MB.
 char* StringEdit::grow_shared(std::size_t size) {
   constexpr std::size_t kSlackMax = 1 << 20;
   SharedBytes value = entry_->shared();

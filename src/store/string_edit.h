@@ -1,7 +1,7 @@
 // StringEdit: the guard around a change of a string value in place (APPEND, SETRANGE, INCR, ...).
 //
-// Short strings and integers live in the entry, longer ones in a SharedBytes; the guard moves the value
-// between these forms. As with Edit, mark_changed() makes its end settle everything.
+// Short strings and integers live in the entry, longer ones in a SharedBytes; the guard moves the
+// value between these forms. As with Edit, mark_changed() makes its end settle everything.
 #pragma once
 
 #include <optional>
@@ -28,7 +28,8 @@ class StringEdit {
   std::size_t size() const;
   // The integer value, if the string is a canonical integer.
   std::optional<std::int64_t> integer() const;
-  // The bytes; an integer is written out to `scratch` (kIntegerCharsMax). Valid until the next change.
+  // The bytes; an integer is written out to `scratch` (kIntegerCharsMax). Valid until the next
+  // change.
   ByteView view(char* scratch) const;
 
   void set_integer(std::int64_t value);

@@ -374,8 +374,8 @@ class Table {
                      : static_cast<std::uint32_t>(kBucketsGrown + ((hash >> 62) << 4));
   }
 
-  // Moves all items of a former segment, whose directory entry was `entry` where `hash` is, into the
-  // segments that cover its part of hash space now.
+  // Moves all items of a former segment, whose directory entry was `entry` where `hash` is, into
+  // the segments that cover its part of hash space now.
   void move_items(std::uint64_t entry, std::uint64_t hash) {
     Segment* const from = segment_in(entry);
     for (unsigned i = 0; i < from->buckets; ++i) {
@@ -493,8 +493,8 @@ class Table {
   static std::uint64_t next_cursor(std::uint64_t entry, std::uint64_t hash) {
     return bucket_cursor(entry, hash, bucket_index(entry, hash) + 1);
   }
-  // The same for bucket `index` of the segment that `entry` and `hash` mean; one behind the last gives the
-  // next segment, or 0 at the end of hash space.
+  // The same for bucket `index` of the segment that `entry` and `hash` mean; one behind the last
+  // gives the next segment, or 0 at the end of hash space.
   static std::uint64_t bucket_cursor(std::uint64_t entry, std::uint64_t hash,
                                      std::uint64_t index) {
     const unsigned depth = depth_of(entry);

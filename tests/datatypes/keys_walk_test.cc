@@ -31,7 +31,8 @@ struct Fixture {
 
 }  // namespace
 
-// Goal: what is there from the first call to the last is seen, and a call does about what COUNT says.
+// Goal: what is there from the first call to the last is seen, and a call does about what COUNT
+// says.
 TEST_CASE("a scan sees every key that stays, whatever comes and goes", "[keys]") {
   std::mt19937_64 random(Catch::rngSeed());
   for (const int keys : {0, 1, 100, 5000}) {

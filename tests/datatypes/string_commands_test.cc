@@ -1,5 +1,6 @@
-// What transcripts cannot see of the string commands: that large values are neither copied nor changed
-// under a reply that still waits to be sent, and that random changes leave what a std::string has.
+// What transcripts cannot see of the string commands: that large values are neither copied nor
+// changed under a reply that still waits to be sent, and that random changes leave what a
+// std::string has.
 #include <catch2/catch.hpp>
 #include <random>
 #include <string>

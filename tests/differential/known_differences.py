@@ -78,7 +78,7 @@ def changes_queueing(request):
 
 
 def names_before_error(request):
-    """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then sees an error."""
+    """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then fails."""
     words = [word.upper() for word in request]
     return words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
 

@@ -1,12 +1,11 @@
 #include <catch2/catch.hpp>
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <set>
 
 #include "persistence/file.h"
 #include "protocol/request_parser.h"
+#include "src/base/log.h"
 #include "src/base/glob.h"
 #include "src/server/config_file.h"
 #include "src/server/command_line.h"
