@@ -1,5 +1,6 @@
 #include "datatypes/encoding/intset.h"
 
+#include "datatypes/encoding/block_steps.h"
 #include "src/base/assert.h"
 
 namespace memoir {
@@ -26,7 +27,7 @@ Intset Intset::from_bytes(ByteView bytes) {
   Intset made;
   if (bytes.size() <= kHeader) return made;
   made.resize_block(bytes.size());
-  std::memcpy(made.block_, bytes.data(), bytes.size());
+  std::memcpy(made.block(), bytes.data(), bytes.size());
   return made;
 }
 
@@ -36,16 +37,14 @@ bool Intset::validate(ByteView bytes) {
   const std::uint64_t count = load<std::uint32_t>(bytes.data() + 4);
   if (width != 2 && width != 4 && width != 8) return false;
   if (bytes.size() - kHeader != count * width) return false;
-  Intset view;
-  view.block_ = const_cast<char*>(bytes.data());  // capacity_ 0: only read
   for (std::size_t i = 1; i < count; ++i) {
-    if (view.at(i - 1) >= view.at(i)) return false;
+    if (read_from(bytes.data(), width, i - 1) >= read_from(bytes.data(), width, i)) return false;
   }
   return true;
 }
 
 std::size_t Intset::rank(std::int64_t value) const {
-  const char* const from = block_ + kHeader;
+  const char* const from = block() + kHeader;
   const std::size_t w = width();
   if (width_of(value) > w) return value < 0 ? 0 : size();
   if (w == 2) return lower_bound<std::int16_t>(from, size(), static_cast<std::int16_t>(value));
@@ -69,8 +68,8 @@ bool Intset::add(std::int64_t value) {
   const std::size_t index = rank(value);
   if (index < count && read(w, index) == value) return false;
   const std::size_t bytes = kHeader + (count + 1) * w;
-  if (bytes > capacity_) resize_block(bytes);
-  char* const place = block_ + kHeader + index * w;
+  if (!has_block() || bytes > block_step_end(bytes - w)) make_room(bytes);
+  char* const place = block() + kHeader + index * w;
   std::memmove(place + w, place, (count - index) * w);
   write(w, index, value);
   set_size(count + 1);
@@ -82,28 +81,36 @@ bool Intset::remove(std::int64_t value) {
   const std::size_t index = rank(value);
   if (index == count || at(index) != value) return false;
   const std::size_t w = width();
-  char* const place = block_ + kHeader + index * w;
+  char* const place = block() + kHeader + index * w;
   std::memmove(place, place + w, (count - index - 1) * w);
   set_size(count - 1);
   const std::size_t bytes = kHeader + (count - 1) * w;
-  if (bytes * 2 <= capacity_ && capacity_ > 32) resize_block(bytes);
+  if (block_step_end(bytes) < block_step_end(bytes + w)) {
+    const std::size_t capacity = block_capacity(block());
+    if (bytes * 2 <= capacity && capacity > 32) resize_block(bytes);
+  }
   return true;
 }
 
 void Intset::reserve(std::size_t count) {
   const std::size_t bytes = kHeader + count * width();
-  if (bytes > capacity_ && count > 0) resize_block(bytes);
+  if (count > 0) make_room(bytes);
+}
+
+void Intset::make_room(std::size_t bytes) {
+  if (!has_block() || bytes > block_capacity(block())) resize_block(bytes);
 }
 
 void Intset::write(std::size_t width, std::size_t index, std::int64_t value) {
-  std::memcpy(block_ + kHeader + index * width, &value, width);
+  std::memcpy(block() + kHeader + index * width, &value, width);
 }
 
 void Intset::resize_block(std::size_t bytes) {
-  auto* block = static_cast<char*>(capacity_ == 0 ? allocate(bytes) : reallocate(block_, bytes));
-  if (capacity_ == 0) std::memcpy(block, kEmpty, kHeader);
-  block_ = block;
-  capacity_ = usable_size(block);
+  const bool first = !has_block();
+  const std::size_t whole = block_step_end(bytes);
+  auto* made = static_cast<char*>(first ? allocate(whole) : reallocate(block(), whole));
+  if (first) std::memcpy(made, kEmpty, kHeader);
+  word_ = reinterpret_cast<std::uintptr_t>(made) | kMark;
 }
 
 // A value wider than all others is less than all of them or greater.
@@ -113,7 +120,7 @@ void Intset::widen_with(std::int64_t value, std::size_t width) {
   resize_block(kHeader + (count + 1) * width);
   const std::size_t shift = value < 0 ? 1 : 0;
   for (std::size_t i = count; i-- > 0;) write(width, i + shift, read(old_width, i));
-  store(block_, static_cast<std::uint32_t>(width));
+  store(block(), static_cast<std::uint32_t>(width));
   write(width, shift != 0 ? 0 : count, value);
   set_size(count + 1);
 }

@@ -1,6 +1,8 @@
 #include "datatypes/encoding/listpack.h"
 
-#include "src/base/alloc.h"
+#include <algorithm>
+
+#include "datatypes/encoding/block_steps.h"
 
 namespace memoir {
 
@@ -11,12 +13,8 @@ using listpack::kEnd;
 
 namespace {
 
-// A block of at least `bytes`, with its real size.
-std::pair<char*, std::uint32_t> allocate_block(std::size_t bytes) {
-  ASSERT(bytes <= 0xffffffffU);
-  auto* block = static_cast<char*>(allocate(bytes));
-  const std::size_t usable = usable_size(block);
-  return {block, static_cast<std::uint32_t>(std::min<std::size_t>(usable, 0xffffffffU))};
+char* allocate_block(std::size_t bytes) {
+  return static_cast<char*>(allocate(block_step_end(bytes)));
 }
 
 // Bytes of the element at `at` without its back length, or 0 if it does not lie within `room`
@@ -45,10 +43,9 @@ bool is_canonical(const char* at, std::size_t encoded) {
 Listpack Listpack::from_bytes(ByteView bytes) {
   Listpack made;
   if (byte_at(bytes.data() + kHeader) == kEnd) return made;
-  const auto [block, capacity] = allocate_block(bytes.size());
+  char* const block = allocate_block(bytes.size());
   std::memcpy(block, bytes.data(), bytes.size());
-  made.block_ = block;
-  made.capacity_ = capacity;
+  made.place(block, 0);
   return made;
 }
 
@@ -181,15 +178,22 @@ void Listpack::append_all(const Listpack& other) {
 void Listpack::reserve(std::size_t bytes, Side side) {
   const std::size_t used = size_bytes();
   if (bytes < used) bytes = used;
-  if (side == Side::kBack ? capacity_ - front_ >= bytes : front_ + used >= bytes) return;
-  const auto [block, capacity] = allocate_block(bytes);
-  const std::uint32_t front =
-      side == Side::kBack ? 0 : capacity - static_cast<std::uint32_t>(used);
+  std::size_t front = 0;
+  if (side == Side::kBack) {
+    if (this->front() + bytes <= capacity()) return;
+  } else {
+    front = std::min(bytes - used, kFrontMax);
+    if (this->front() >= front) return;
+  }
+  char* const block = allocate_block(bytes);
   std::memcpy(block + front, data(), used);
-  if (capacity_ != 0) memoir::release(block_);
-  block_ = block;
-  front_ = front;
-  capacity_ = capacity;
+  if (has_block()) memoir::release(this->block());
+  place(block, front);
+}
+
+// Bytes of the block, in whole steps; 0 without one.
+std::size_t Listpack::capacity() const {
+  return has_block() ? block_capacity(block()) : 0;
 }
 
 // The count stays unknown once it was, until the listpack is made anew: as in Redis.
@@ -205,57 +209,84 @@ void Listpack::add_to_header(std::ptrdiff_t bytes, std::ptrdiff_t count) {
 // Replaces `remove` bytes at offset `at` by `add` bytes to be written at the address returned.
 // The header still tells the old size; the caller corrects it.
 char* Listpack::splice(std::size_t at, std::size_t remove, std::size_t add) {
+  if (add <= remove) return close_gap(at, remove, add);
   const std::size_t used = size_bytes();
   const std::size_t tail = used - at - remove;
-  if (add > remove) {
-    const std::size_t more = add - remove;
-    const std::size_t back_room = capacity_ == 0 ? 0 : capacity_ - front_ - used;
-    if (front_ + back_room < more || capacity_ == 0) return splice_into_new(at, remove, add);
-    if (at < tail ? front_ < more : back_room < more) {
-      make_room(at < tail ? Side::kFront : Side::kBack, more);
-    }
-  } else {
-    const std::size_t total = used - remove + add;
-    if (total * 2 <= capacity_ && capacity_ > 64) return splice_into_new(at, remove, add);
+  const std::size_t more = add - remove;
+  const Side side = at < tail && more <= kFrontMax ? Side::kFront : Side::kBack;
+  const std::size_t reach = front() + used;
+  const bool fits = side == Side::kFront ? front() >= more
+                                         : has_block() && reach + more <= block_step_end(reach);
+  if (!fits) {
+    const std::size_t room = capacity();
+    if (used + more > room) return splice_into_new(at, remove, add);
+    if (side == Side::kFront || reach + more > room) make_room(side, more, room);
   }
   char* const start = data();
-  if (at < tail) {
-    const std::ptrdiff_t shift =
-        static_cast<std::ptrdiff_t>(remove) - static_cast<std::ptrdiff_t>(add);
-    if (shift != 0) std::memmove(start + shift, start, at);
-    front_ = static_cast<std::uint32_t>(front_ + shift);
-    return data() + at;
+  if (side == Side::kFront) {
+    std::memmove(start - more, start, at);
+    place(block(), front() - more);
+    return start - more + at;
   }
-  if (add != remove) std::memmove(start + at + add, start + at + remove, tail);
+  std::memmove(start + at + add, start + at + remove, tail);
   return start + at;
 }
 
-// Moves the listpack within its block, which has room for `add` bytes more, so that most of the
-// free room lies on `side`; a little stays at the other side, so that changes at both ends take
-// turns.
-void Listpack::make_room(Side side, std::size_t add) {
+// splice() where nothing grows.
+char* Listpack::close_gap(std::size_t at, std::size_t remove, std::size_t add) {
   const std::size_t used = size_bytes();
-  const std::size_t spare = capacity_ - used - add;
-  const std::size_t small = spare / 8;
-  const std::size_t front = side == Side::kFront ? capacity_ - used - small : small;
-  std::memmove(block_ + front, data(), used);
-  front_ = static_cast<std::uint32_t>(front);
+  const std::size_t tail = used - at - remove;
+  const std::size_t less = remove - add;
+  if (block_step_end(used - less) < block_step_end(used)) {
+    const std::size_t room = capacity();
+    if ((used - less) * 2 <= room && room > 64) return splice_into_new(at, remove, add);
+  }
+  char* const start = data();
+  if (at >= tail) {
+    if (less != 0) std::memmove(start + at + add, start + at + remove, tail);
+    return start + at;
+  }
+  if (front() + less > kFrontMax) return slide_to_start(at, remove, add);
+  if (less != 0) std::memmove(start + less, start, at);
+  place(block(), front() + less);
+  return start + less + at;
+}
+
+// The same for a listpack that would begin too far behind in its block.
+char* Listpack::slide_to_start(std::size_t at, std::size_t remove, std::size_t add) {
+  const char* const from = data();
+  char* const to = block();
+  const std::size_t tail = size_bytes() - at - remove;
+  std::memmove(to, from, at);
+  std::memmove(to + at + add, from + at + remove, tail);
+  place(to, 0);
+  return to + at;
+}
+
+// Moves the listpack within its block of `capacity` bytes, which has room for `add` bytes more, so
+// that most of the free room lies on `side`; a little stays at the other side, so that changes at
+// both ends take turns.
+void Listpack::make_room(Side side, std::size_t add, std::size_t capacity) {
+  const std::size_t used = size_bytes();
+  const std::size_t small = (capacity - used - add) / 8;
+  const std::size_t front =
+      std::min(side == Side::kFront ? capacity - used - small : small, kFrontMax);
+  char* const to = block();
+  std::memmove(to + front, data(), used);
+  place(to, front);
 }
 
 // splice() into a block of the right size, whose slack lies on the side of the change.
 char* Listpack::splice_into_new(std::size_t at, std::size_t remove, std::size_t add) {
-  const std::size_t used = size_bytes();
-  const std::size_t tail = used - at - remove;
+  const std::size_t tail = size_bytes() - at - remove;
   const std::size_t total = at + add + tail;
-  const auto [block, capacity] = allocate_block(total);
-  const std::uint32_t front = at < tail ? capacity - static_cast<std::uint32_t>(total) : 0;
-  std::memcpy(block + front, data(), at);
-  std::memcpy(block + front + at + add, data() + at + remove, tail);
-  if (capacity_ != 0) memoir::release(block_);
-  block_ = block;
-  front_ = front;
-  capacity_ = capacity;
-  return data() + at;
+  char* const to = allocate_block(total);
+  const std::size_t front = at < tail ? std::min(block_step_end(total) - total, kFrontMax) : 0;
+  std::memcpy(to + front, data(), at);
+  std::memcpy(to + front + at + add, data() + at + remove, tail);
+  if (has_block()) memoir::release(block());
+  place(to, front);
+  return to + front + at;
 }
 
 }  // namespace memoir

@@ -2,10 +2,11 @@
 //
 //   listpack := bytes:u32 count:u16 element* FF      count 65535: not known, to be counted
 //
-// The most frequent value of all, so memory counts: 16 bytes here and one block whose slack is
-// what the allocator gives anyway. The listpack may begin anywhere in its block: elements come
-// and go at both ends in O(1), and a change in the middle moves the shorter side. An empty one
-// has no block.
+// The most frequent value of all, so memory counts: one word here and one block whose slack is
+// what the allocator gives anyway. The listpack may begin anywhere in the first 32 KB of its
+// block: elements come and go at both ends in O(1), and a change in the middle moves the shorter
+// side. An empty one has no block. The word's highest bit is never set, so that whoever holds a
+// listpack or something else can tell them apart by it (PackOr).
 //
 // A Cursor points to an element; null is the end. Cursors and views are valid until the next
 // change. A value given to a method must not lie in the listpack that it changes.
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "datatypes/encoding/listpack_element.h"
+#include "src/base/alloc.h"
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 
@@ -38,7 +40,7 @@ class Listpack {
     return *this;
   }
   ~Listpack() {
-    if (capacity_ != 0) memoir::release(block_);
+    if (has_block()) memoir::release(block());
   }
 
   // Takes bytes that bytes() gave, or that validate() has accepted.
@@ -50,11 +52,7 @@ class Listpack {
   static bool decode(ByteView bytes, Listpack& out);
 
   Listpack copy() const { return from_bytes(bytes()); }
-  void swap(Listpack& other) noexcept {
-    std::swap(block_, other.block_);
-    std::swap(front_, other.front_);
-    std::swap(capacity_, other.capacity_);
-  }
+  void swap(Listpack& other) noexcept { std::swap(word_, other.word_); }
 
   ByteView bytes() const { return {data(), size_bytes()}; }
   std::size_t size_bytes() const { return load<std::uint32_t>(data()); }
@@ -64,7 +62,7 @@ class Listpack {
   }
   bool empty() const { return byte_at_front() == listpack::kEnd; }
   // Bytes allocated, without this object.
-  std::size_t memory_usage() const { return capacity_; }
+  std::size_t memory_usage() const { return has_block() ? usable_size(block()) : 0; }
 
   Cursor first() const { return empty() ? nullptr : data() + kHeader; }
   Cursor last() const { return empty() ? nullptr : listpack::element_before(end()); }
@@ -148,10 +146,22 @@ class Listpack {
   static constexpr std::size_t kHeader = 6;
   static constexpr std::uint16_t kCountUnknown = 65535;
   static constexpr char kEmpty[8] = {7, 0, 0, 0, 0, 0, static_cast<char>(0xff), 0};
+  static constexpr unsigned kPointerBits = 48;
+  static constexpr std::uint64_t kPointerMask = (std::uint64_t{1} << kPointerBits) - 1;
+  static constexpr std::size_t kFrontMax = 0x7fff;
   enum class Form : std::uint8_t { kUnsound, kValid, kCanonical };
 
-  const char* data() const { return block_ + front_; }
-  char* data() { return block_ + front_; }
+  const char* data() const { return reinterpret_cast<const char*>(word_ & kPointerMask); }
+  char* data() { return reinterpret_cast<char*>(word_ & kPointerMask); }
+  // Unused bytes of the block before the listpack.
+  std::size_t front() const { return word_ >> kPointerBits; }
+  const char* block() const { return data() - front(); }
+  char* block() { return data() - front(); }
+  bool has_block() const { return data() != kEmpty; }
+  void place(char* block, std::size_t front) {
+    word_ = reinterpret_cast<std::uintptr_t>(block + front) |
+            (static_cast<std::uint64_t>(front) << kPointerBits);
+  }
   const char* end() const { return data() + size_bytes() - 1; }
   unsigned char byte_at_front() const { return listpack::byte_at(data() + kHeader); }
 
@@ -160,11 +170,13 @@ class Listpack {
   void add_to_header(std::ptrdiff_t bytes, std::ptrdiff_t count);
   char* splice(std::size_t at, std::size_t remove, std::size_t add);
   char* splice_into_new(std::size_t at, std::size_t remove, std::size_t add);
-  void make_room(Side side, std::size_t add);
+  char* close_gap(std::size_t at, std::size_t remove, std::size_t add);
+  char* slide_to_start(std::size_t at, std::size_t remove, std::size_t add);
+  std::size_t capacity() const;
+  void make_room(Side side, std::size_t add, std::size_t capacity);
 
-  char* block_{const_cast<char*>(kEmpty)};  // never written while capacity_ is 0
-  std::uint32_t front_{0};                  // unused bytes before the listpack
-  std::uint32_t capacity_{0};               // of block_; 0: kEmpty
+  // Where the listpack begins | front() above; without a block kEmpty, which is never written.
+  std::uint64_t word_{reinterpret_cast<std::uintptr_t>(kEmpty)};
 };
 
 }  // namespace memoir

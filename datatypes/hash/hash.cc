@@ -7,9 +7,9 @@
 namespace memoir {
 
 std::size_t Hash::memory_usage(std::size_t samples) const {
-  const std::size_t own = usable_size(this) + pack_.memory_usage();
-  if (!fields_) return own;
-  const Table<HashFieldTraits>& table = fields_->table;
+  const std::size_t own = usable_size(this);
+  if (!is_large()) return own + small().memory_usage();
+  const Table<HashFieldTraits>& table = fields()->table;
   std::size_t seen = 0;
   std::size_t bytes = 0;
   std::uint64_t cursor = 0;
@@ -23,20 +23,21 @@ std::size_t Hash::memory_usage(std::size_t samples) const {
     bytes = static_cast<std::size_t>(static_cast<double>(bytes) / static_cast<double>(seen) *
                                      static_cast<double>(table.size()));
   }
-  return own + usable_size(fields_.get()) + table.memory_usage() + bytes;
+  return own + usable_size(fields()) + table.memory_usage() + bytes;
 }
 
 std::unique_ptr<Object> Hash::copy() const {
   auto made = std::make_unique<Hash>();
-  if (!fields_) {
-    made->pack_ = pack_.copy();
+  if (!is_large()) {
+    made->small() = small().copy();
     return made;
   }
-  made->fields_ = std::make_unique<Fields>();
-  fields_->table.for_each([&](TableItem item) {
+  auto copied = std::make_unique<Fields>();
+  fields()->table.for_each([&](TableItem item) {
     const std::uint64_t hash = HashFieldTraits::hash(HashField::field(item));
-    made->fields_->table.insert(HashField::copy(item), hash);
+    copied->table.insert(HashField::copy(item), hash);
   });
+  made->form_.set_large(std::move(copied));
   return made;
 }
 
@@ -50,14 +51,14 @@ void Hash::digest(DigestSink& sink) const {
 }
 
 void Hash::prepare(std::size_t pairs, const EncodingLimits& limits) {
-  if (!fields_ && pairs > limits.hash_listpack_entries) enlarge();
+  if (!is_large() && pairs > limits.hash_listpack_entries) enlarge();
 }
 
 bool Hash::set(ByteView field, ByteView value, const EncodingLimits& limits,
                const SharedBytes& owner) {
-  if (fields_) return set_in_table(field, value, owner);
+  if (is_large()) return set_in_table(field, value, owner);
   const std::size_t longest = field.size() > value.size() ? field.size() : value.size();
-  if (longest > limits.hash_listpack_value || !pack_.fits(field.size() + value.size())) {
+  if (longest > limits.hash_listpack_value || !small().fits(field.size() + value.size())) {
     enlarge();
     return set_in_table(field, value, owner);
   }
@@ -68,16 +69,16 @@ bool Hash::set(ByteView field, ByteView value, const EncodingLimits& limits,
 
 bool Hash::set_in_pack(ByteView field, ByteView value) {
   if (const Listpack::Cursor at = find_in_pack(field)) {
-    pack_.replace(pack_.next(at), value);
+    small().replace(small().next(at), value);
     return false;
   }
-  pack_.append(field);
-  pack_.append(value);
+  small().append(field);
+  small().append(value);
   return true;
 }
 
 bool Hash::set_in_table(ByteView field, ByteView value, const SharedBytes& owner) {
-  auto& table = fields_->table;
+  auto& table = fields()->table;
   const std::uint64_t hash = HashFieldTraits::hash(field);
   const auto place = table.find(field, hash);
   if (!place) {
@@ -91,45 +92,45 @@ bool Hash::set_in_table(ByteView field, ByteView value, const SharedBytes& owner
 }
 
 HashText Hash::find(ByteView field) const {
-  if (!fields_) {
+  if (!is_large()) {
     const Listpack::Cursor at = find_in_pack(field);
-    return at ? HashText::in_pack(pack_.next(at)) : HashText();
+    return at ? HashText::in_pack(small().next(at)) : HashText();
   }
-  const auto place = fields_->table.find(field, HashFieldTraits::hash(field));
+  const auto place = fields()->table.find(field, HashFieldTraits::hash(field));
   return place ? HashText::value_of(place.item()) : HashText();
 }
 
 bool Hash::erase(ByteView field) {
-  if (!fields_) {
+  if (!is_large()) {
     const Listpack::Cursor at = find_in_pack(field);
-    if (at) pack_.erase_range(at, 2);
+    if (at) small().erase_range(at, 2);
     return at != nullptr;
   }
   const std::uint64_t hash = HashFieldTraits::hash(field);
-  const auto place = fields_->table.find(field, hash);
+  const auto place = fields()->table.find(field, hash);
   if (!place) return false;
-  HashField::destroy(fields_->table.erase(place, hash));
+  HashField::destroy(fields()->table.erase(place, hash));
   return true;
 }
 
 void Hash::enlarge() {
-  fields_ = std::make_unique<Fields>();
+  auto made = std::make_unique<Fields>();
   char field_buffer[kIntegerCharsMax];
   char value_buffer[kIntegerCharsMax];
-  for (Listpack::Cursor at = pack_.first(); at;) {
-    const ByteView field = pack_.text_of(at, field_buffer);
-    const Listpack::Cursor value = pack_.next(at);
-    const TableItem item = HashField::make(field, pack_.text_of(value, value_buffer), {});
-    fields_->table.insert(item, HashFieldTraits::hash(field));
-    at = pack_.next(value);
+  for (Listpack::Cursor at = small().first(); at;) {
+    const ByteView field = small().text_of(at, field_buffer);
+    const Listpack::Cursor value = small().next(at);
+    const TableItem item = HashField::make(field, small().text_of(value, value_buffer), {});
+    made->table.insert(item, HashFieldTraits::hash(field));
+    at = small().next(value);
   }
-  pack_.clear();
+  form_.set_large(std::move(made));
 }
 
 std::vector<Listpack::Cursor> Hash::pack_fields() const {
   std::vector<Listpack::Cursor> fields;
   fields.reserve(size());
-  for (Listpack::Cursor at = pack_.first(); at; at = pack_.next(pack_.next(at))) {
+  for (Listpack::Cursor at = small().first(); at; at = small().next(small().next(at))) {
     fields.push_back(at);
   }
   return fields;
@@ -150,14 +151,14 @@ bool Hash::load_packed(Listpack&& pack, const EncodingLimits& limits) {
     }
     at = pack.next(value);
   }
-  pack_ = std::move(pack);
+  small() = std::move(pack);
   if (value_too_long || size() > limits.hash_listpack_entries) enlarge();
   return true;
 }
 
 bool Hash::verify() const {
-  if (fields_) return pack_.empty() && fields_->table.verify();
-  return Listpack::validate(pack_.bytes()) && pack_.count() % 2 == 0;
+  if (is_large()) return fields()->table.verify();
+  return Listpack::validate(small().bytes()) && small().count() % 2 == 0;
 }
 
 }  // namespace memoir

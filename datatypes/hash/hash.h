@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "datatypes/encoding/listpack.h"
+#include "datatypes/encoding/pack_or.h"
 #include "datatypes/hash/hash_field.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
@@ -69,11 +70,11 @@ class Hash final : public Object {
   Hash() = default;
 
   TypeId type() const override { return kTypeId; }
-  const char* encoding() const override { return fields_ ? "hashtable" : "listpack"; }
-  std::size_t size() const override { return fields_ ? fields_->table.size() : pack_.count() / 2; }
+  const char* encoding() const override { return is_large() ? "hashtable" : "listpack"; }
+  std::size_t size() const override { return is_large() ? fields()->table.size() : small().count() / 2; }
   std::size_t memory_usage(std::size_t samples) const override;
   std::unique_ptr<Object> copy() const override;
-  std::size_t free_effort() const override { return fields_ ? fields_->table.size() : 1; }
+  std::size_t free_effort() const override { return is_large() ? fields()->table.size() : 1; }
   void digest(DigestSink& sink) const override;
 
   // To be called before `pairs` fields are set by one command.
@@ -107,7 +108,7 @@ class Hash final : public Object {
   // --- for snapshots
   // ----------------------------------------------------------------------------------- The
   // listpack of the small form, else null.
-  const Listpack* pack() const { return fields_ ? nullptr : &pack_; }
+  const Listpack* pack() const { return is_large() ? nullptr : &small(); }
   // Takes a listpack of fields and values into an empty hash; false if fields have no value or
   // come twice.
   bool load_packed(Listpack&& pack, const EncodingLimits& limits);
@@ -131,37 +132,42 @@ class Hash final : public Object {
   bool set_in_pack(ByteView field, ByteView value);
   bool set_in_table(ByteView field, ByteView value, const SharedBytes& owner);
   Listpack::Cursor find_in_pack(ByteView field) const {
-    return pack_.find(field, pack_.first(), 1);
+    return small().find(field, small().first(), 1);
   }
   std::vector<Listpack::Cursor> pack_fields() const;
   template <class F>
   void visit_at(Listpack::Cursor field, F&& visit) const {
-    visit(HashText::in_pack(field), HashText::in_pack(pack_.next(field)));
+    visit(HashText::in_pack(field), HashText::in_pack(small().next(field)));
   }
   template <class F>
   static void visit_item(TableItem item, F&& visit) {
     visit(HashText::field_of(item), HashText::value_of(item));
   }
 
-  Listpack pack_;                   // if fields_ is null
-  std::unique_ptr<Fields> fields_;  // the large form
+  bool is_large() const { return form_.is_large(); }
+  Listpack& small() { return form_.pack(); }
+  const Listpack& small() const { return form_.pack(); }
+  Fields* fields() { return form_.large(); }
+  const Fields* fields() const { return form_.large(); }
+
+  PackOr<Fields> form_;
 };
 
 template <class F>
 void Hash::for_each(F&& visit) const {
-  if (fields_) {
-    fields_->table.for_each([&](TableItem item) { visit_item(item, visit); });
+  if (is_large()) {
+    fields()->table.for_each([&](TableItem item) { visit_item(item, visit); });
     return;
   }
-  for (Listpack::Cursor at = pack_.first(); at; at = pack_.next(pack_.next(at))) {
+  for (Listpack::Cursor at = small().first(); at; at = small().next(small().next(at))) {
     visit_at(at, visit);
   }
 }
 
 template <class F>
 std::uint64_t Hash::scan(std::uint64_t cursor, F&& visit) const {
-  if (fields_) {
-    return fields_->table.scan(cursor, [&](TableItem item) { visit_item(item, visit); });
+  if (is_large()) {
+    return fields()->table.scan(cursor, [&](TableItem item) { visit_item(item, visit); });
   }
   for_each(visit);
   return 0;
@@ -169,12 +175,12 @@ std::uint64_t Hash::scan(std::uint64_t cursor, F&& visit) const {
 
 template <class F>
 void Hash::sample(std::size_t count, Random& random, F&& visit) const {
-  if (fields_) {
-    for (; count > 0; --count) visit_item(fields_->table.random(random), visit);
+  if (is_large()) {
+    for (; count > 0; --count) visit_item(fields()->table.random(random), visit);
     return;
   }
   if (count == 1) {
-    return visit_at(pack_.at(static_cast<long>(2 * random.below(size()))), visit);
+    return visit_at(small().at(static_cast<long>(2 * random.below(size()))), visit);
   }
   const std::vector<Listpack::Cursor> fields = pack_fields();
   for (; count > 0; --count) visit_at(fields[random.below(fields.size())], visit);
@@ -187,10 +193,10 @@ template <class F>
 void Hash::sample_distinct(std::size_t count, Random& random, F&& visit) const {
   std::size_t left = size();
   if (count > left) count = left;
-  if (fields_ && count < left / 3) {
+  if (is_large() && count < left / 3) {
     std::unordered_set<void*> drawn;
     while (drawn.size() < count) {
-      const TableItem item = fields_->table.random(random);
+      const TableItem item = fields()->table.random(random);
       if (drawn.insert(item.pointer).second) visit_item(item, visit);
     }
     return;
@@ -203,5 +209,7 @@ void Hash::sample_distinct(std::size_t count, Random& random, F&& visit) const {
     --left;
   });
 }
+
+static_assert(sizeof(Hash) == 16);
 
 }  // namespace memoir

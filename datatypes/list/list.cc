@@ -32,7 +32,7 @@ struct NodeLimit {
 };
 
 // Whether an element gets a node of its own.
-bool is_large(std::size_t bytes, const EncodingLimits& limits) {
+bool needs_own_node(std::size_t bytes, const EncodingLimits& limits) {
   if (limits.list_packed_threshold != 0) return bytes >= limits.list_packed_threshold;
   return bytes > NodeLimit(limits.list_listpack_size).bytes;
 }
@@ -50,7 +50,7 @@ void make_plain(ListNode& node, const ListValue& value) {
 }
 
 void fill_node(ListNode& node, const ListValue& value, const EncodingLimits& limits) {
-  if (is_large(value.text.size(), limits)) return make_plain(node, value);
+  if (needs_own_node(value.text.size(), limits)) return make_plain(node, value);
   node.plain = SharedBytes();
   node.pack.append(value.text);
   node.count = 1;
@@ -88,24 +88,26 @@ std::size_t remove_backward(Listpack& pack, const listpack::Encoded& value, std:
 }  // namespace
 
 std::size_t List::memory_usage(std::size_t samples) const {
-  return usable_size(this) + small_.memory_usage() + (nodes_ ? nodes_->memory_usage(samples) : 0);
+  return usable_size(this) +
+         (is_large() ? nodes()->memory_usage(samples) : small().memory_usage());
 }
 
 std::unique_ptr<Object> List::copy() const {
   auto made = std::make_unique<List>();
-  if (!nodes_) {
-    made->small_ = small_.copy();
+  if (!is_large()) {
+    made->small() = small().copy();
     return made;
   }
-  made->nodes_ = std::make_unique<ListNodes>();
-  for (std::size_t i = 0; i < nodes_->size(); ++i) {
-    const ListNode& from = (*nodes_)[i];
-    ListNode& to = made->nodes_->insert(i);
+  auto copied = std::make_unique<ListNodes>();
+  for (std::size_t i = 0; i < nodes()->size(); ++i) {
+    const ListNode& from = (*nodes())[i];
+    ListNode& to = copied->insert(i);
     to.pack = from.pack.copy();
     to.plain = from.plain;
     to.count = from.count;
   }
-  made->nodes_->elements = nodes_->elements;
+  copied->elements = nodes()->elements;
+  made->form_.set_large(std::move(copied));
   return made;
 }
 
@@ -118,18 +120,18 @@ void List::digest(DigestSink& sink) const {
 }
 
 void List::prepare(std::size_t bytes, std::size_t elements, const EncodingLimits& limits) {
-  if (nodes_) return;
+  if (is_large()) return;
   const NodeLimit limit(limits.list_listpack_size);
-  if (limit.exceeded_by(small_.size_bytes() + bytes, small_.count() + elements)) enlarge();
+  if (limit.exceeded_by(small().size_bytes() + bytes, small().count() + elements)) enlarge();
 }
 
 void List::settle_shrunk(const EncodingLimits& limits) {
-  if (nodes_ && nodes_->size() == 1) become_small_within(limits, 2);
+  if (is_large() && nodes()->size() == 1) become_small_within(limits, 2);
 }
 
 void List::settle_loaded(const EncodingLimits& limits) {
-  if (!nodes_) return prepare(0, 0, limits);
-  if (nodes_->size() == 1) become_small_within(limits, 1);
+  if (!is_large()) return prepare(0, 0, limits);
+  if (nodes()->size() == 1) become_small_within(limits, 1);
 }
 
 // Turns the only node into the small form if it is within a `part` of the limits. Where the limit
@@ -137,59 +139,60 @@ void List::settle_loaded(const EncodingLimits& limits) {
 void List::become_small_within(const EncodingLimits& limits, std::size_t part) {
   const NodeLimit limit(limits.list_listpack_size);
   const bool by_bytes = limits.list_listpack_size < 0;
-  ListNode& node = (*nodes_)[0];
+  ListNode& node = (*nodes())[0];
   if (node.is_plain() || (by_bytes && node.pack.size_bytes() > limit.bytes / part)) return;
   if (!by_bytes && node.count > limit.count / part) return;
-  small_ = std::move(node.pack);
-  nodes_.reset();
+  form_.set_pack(std::move(node.pack));
 }
 
 void List::enlarge() {
-  nodes_ = std::make_unique<ListNodes>();
-  const std::size_t count = small_.count();
-  if (count == 0) return;
-  ListNode& node = nodes_->insert(0);
-  node.pack = std::move(small_);
-  node.count = count;
-  nodes_->elements = count;
+  auto made = std::make_unique<ListNodes>();
+  const std::size_t count = small().count();
+  if (count != 0) {
+    ListNode& node = made->insert(0);
+    node.pack = std::move(small());
+    node.count = count;
+    made->elements = count;
+  }
+  form_.set_large(std::move(made));
 }
 
 void List::load_packed(Listpack&& pack) {
   const std::size_t count = pack.count();
   if (count == 0) return;
-  if (!nodes_ && small_.empty()) {
-    small_ = std::move(pack);
+  if (!is_large() && small().empty()) {
+    small() = std::move(pack);
     return;
   }
-  if (!nodes_) enlarge();
-  ListNode& node = nodes_->insert(nodes_->size());
+  if (!is_large()) enlarge();
+  ListNode& node = nodes()->insert(nodes()->size());
   node.pack = std::move(pack);
   node.count = count;
-  nodes_->elements += count;
+  nodes()->elements += count;
 }
 
 void List::load_plain(SharedBytes element) {
-  if (!nodes_) enlarge();
-  ListNode& node = nodes_->insert(nodes_->size());
+  if (!is_large()) enlarge();
+  ListNode& node = nodes()->insert(nodes()->size());
   node.plain = std::move(element);
   node.count = 1;
-  ++nodes_->elements;
+  ++nodes()->elements;
 }
 
 void List::push(ListEnd end, const ListValue& value, const EncodingLimits& limits) {
-  if (nodes_) return push_node(end, value, limits);
+  if (is_large()) return push_node(end, value, limits);
   if (end == ListEnd::kHead) {
-    small_.prepend(value.text);
+    small().prepend(value.text);
   } else {
-    small_.append(value.text);
+    small().append(value.text);
   }
 }
 
 void List::push_node(ListEnd end, const ListValue& value, const EncodingLimits& limits) {
-  ++nodes_->elements;
-  const std::size_t nodes = nodes_->size();
-  if (nodes != 0 && !is_large(value.text.size(), limits)) {
-    ListNode& node = (*nodes_)[end == ListEnd::kHead ? 0 : nodes - 1];
+  ++nodes()->elements;
+  const std::size_t node_count = nodes()->size();
+  if (node_count != 0 && !needs_own_node(value.text.size(), limits)) {
+    ListNode& node = (*nodes())[end == ListEnd::kHead ? 0 : node_count - 1];
     if (has_room(node, value.text.size(), limits)) {
       if (end == ListEnd::kHead) {
         node.pack.prepend(value.text);
@@ -200,42 +203,42 @@ void List::push_node(ListEnd end, const ListValue& value, const EncodingLimits& 
       return;
     }
   }
-  fill_node(nodes_->insert(end == ListEnd::kHead ? 0 : nodes), value, limits);
+  fill_node(nodes()->insert(end == ListEnd::kHead ? 0 : node_count), value, limits);
 }
 
 ListElement List::peek(ListEnd end) const {
   const bool head = end == ListEnd::kHead;
-  if (!nodes_) return {head ? small_.first() : small_.last(), nullptr};
-  const ListNode& node = (*nodes_)[head ? 0 : nodes_->size() - 1];
+  if (!is_large()) return {head ? small().first() : small().last(), nullptr};
+  const ListNode& node = (*nodes())[head ? 0 : nodes()->size() - 1];
   if (node.is_plain()) return element(node, nullptr);
   return element(node, head ? node.pack.first() : node.pack.last());
 }
 
 void List::drop(ListEnd end, std::size_t count) {
-  if (!nodes_) {
+  if (!is_large()) {
     if (count == 0) return;
     const auto first = end == ListEnd::kHead ? 0 : -static_cast<long>(count);
-    small_.erase_range(small_.at(first), count);
+    small().erase_range(small().at(first), count);
     return;
   }
-  nodes_->elements -= count;
+  nodes()->elements -= count;
   std::size_t whole = 0;  // nodes that go as a whole, erased in one step
-  const std::size_t nodes = nodes_->size();
+  const std::size_t node_count = nodes()->size();
   while (count > 0) {
-    const std::size_t index = end == ListEnd::kHead ? whole : nodes - 1 - whole;
-    if ((*nodes_)[index].count > count) {
+    const std::size_t index = end == ListEnd::kHead ? whole : node_count - 1 - whole;
+    if ((*nodes())[index].count > count) {
       drop_from_node(index, end, count);
       break;
     }
-    count -= (*nodes_)[index].count;
+    count -= (*nodes())[index].count;
     ++whole;
   }
-  if (whole > 0) nodes_->erase(end == ListEnd::kHead ? 0 : nodes - whole, whole);
+  if (whole > 0) nodes()->erase(end == ListEnd::kHead ? 0 : node_count - whole, whole);
 }
 
 // Removes fewer elements than the node has, from one of its ends.
 std::size_t List::drop_from_node(std::size_t index, ListEnd end, std::size_t count) {
-  ListNode& node = (*nodes_)[index];
+  ListNode& node = (*nodes())[index];
   const auto first = end == ListEnd::kHead ? 0 : -static_cast<long>(count);
   node.pack.erase_range(count == 1 && first != 0 ? node.pack.last() : node.pack.at(first), count);
   node.count -= count;
@@ -243,27 +246,27 @@ std::size_t List::drop_from_node(std::size_t index, ListEnd end, std::size_t cou
 }
 
 List::Position List::position(std::size_t index) const {
-  const std::size_t node = nodes_->locate(index);
-  const ListNode& found = (*nodes_)[node];
+  const std::size_t node = nodes()->locate(index);
+  const ListNode& found = (*nodes())[node];
   return {node, found.is_plain() ? nullptr : found.pack.at(static_cast<long>(index))};
 }
 
 ListElement List::at(std::size_t index) const {
-  if (!nodes_) return {small_.at(static_cast<long>(index)), nullptr};
+  if (!is_large()) return {small().at(static_cast<long>(index)), nullptr};
   const Position found = position(index);
-  return element((*nodes_)[found.node], found.at);
+  return element((*nodes())[found.node], found.at);
 }
 
 void List::set(std::size_t index, const ListValue& value, const EncodingLimits& limits) {
-  if (!nodes_) {
-    small_.replace(small_.at(static_cast<long>(index)), value.text);
+  if (!is_large()) {
+    small().replace(small().at(static_cast<long>(index)), value.text);
     return;
   }
   set_in_nodes(position(index), value, limits);
 }
 
 void List::set_in_nodes(Position at, const ListValue& value, const EncodingLimits& limits) {
-  ListNode& node = (*nodes_)[at.node];
+  ListNode& node = (*nodes())[at.node];
   if (node.count == 1) {
     node.pack.clear();
     return fill_node(node, value, limits);
@@ -271,13 +274,13 @@ void List::set_in_nodes(Position at, const ListValue& value, const EncodingLimit
   const std::size_t after = node.pack.size_bytes() - listpack::element_size(at.at) +
                             value.text.size() + kElementOverhead;
   const NodeLimit limit(limits.list_listpack_size);
-  if (!is_large(value.text.size(), limits) && after <= limit.bytes) {
+  if (!needs_own_node(value.text.size(), limits) && after <= limit.bytes) {
     node.pack.replace(at.at, value.text);
     return;
   }
   const Listpack::Cursor next = node.pack.erase(at.at);
   --node.count;
-  --nodes_->elements;
+  --nodes()->elements;
   if (next) {
     insert_in_nodes({at.node, next}, ListSide::kBefore, value, limits);
   } else {
@@ -288,18 +291,18 @@ void List::set_in_nodes(Position at, const ListValue& value, const EncodingLimit
 bool List::insert(ByteView pivot, ListSide side, const ListValue& value,
                   const EncodingLimits& limits) {
   const ListMatcher matches(pivot);
-  if (!nodes_) {
-    const Listpack::Cursor at = Listpack::find(matches.encoded(), small_.first(), 0);
+  if (!is_large()) {
+    const Listpack::Cursor at = Listpack::find(matches.encoded(), small().first(), 0);
     if (!at) return false;
     if (side == ListSide::kBefore) {
-      small_.insert_before(at, value.text);
+      small().insert_before(at, value.text);
     } else {
-      small_.insert_after(at, value.text);
+      small().insert_after(at, value.text);
     }
     return true;
   }
-  for (std::size_t i = 0; i < nodes_->size(); ++i) {
-    const ListNode& node = (*nodes_)[i];
+  for (std::size_t i = 0; i < nodes()->size(); ++i) {
+    const ListNode& node = (*nodes())[i];
     Position at{i, nullptr};
     if (!node.is_plain()) at.at = Listpack::find(matches.encoded(), node.pack.first(), 0);
     if (!at.at && !(node.is_plain() && matches({nullptr, &node.plain}))) continue;
@@ -311,12 +314,12 @@ bool List::insert(ByteView pivot, ListSide side, const ListValue& value,
 
 // Splits a packed node before `at`; returns the index of the node that begins with it.
 std::size_t List::split_node(Position at) {
-  ListNode& head = (*nodes_)[at.node];
+  ListNode& head = (*nodes())[at.node];
   if (at.at == head.pack.first()) return at.node;
   Listpack tail = head.pack.split(at.at);
   const std::size_t moved = tail.count();
   head.count -= moved;
-  ListNode& made = nodes_->insert(at.node + 1);
+  ListNode& made = nodes()->insert(at.node + 1);
   made.pack = std::move(tail);
   made.count = moved;
   return at.node + 1;
@@ -324,10 +327,10 @@ std::size_t List::split_node(Position at) {
 
 void List::insert_in_nodes(Position at, ListSide side, const ListValue& value,
                            const EncodingLimits& limits) {
-  ++nodes_->elements;
-  ListNode& node = (*nodes_)[at.node];
+  ++nodes()->elements;
+  ListNode& node = (*nodes())[at.node];
   const std::size_t bytes = value.text.size();
-  const bool large = is_large(bytes, limits);
+  const bool large = needs_own_node(bytes, limits);
   if (!large && has_room(node, bytes, limits)) {
     if (side == ListSide::kBefore) {
       node.pack.insert_before(at.at, value.text);
@@ -347,14 +350,14 @@ void List::insert_in_nodes(Position at, ListSide side, const ListValue& value,
         side == ListSide::kBefore ? at.at : node.pack.next(at.at);
     index = first ? split_node({at.node, first}) : at.node + 1;
   }
-  if (!large && index > 0 && has_room((*nodes_)[index - 1], bytes, limits)) {
-    (*nodes_)[index - 1].pack.append(value.text);
-    ++(*nodes_)[index - 1].count;
-  } else if (!large && index < nodes_->size() && has_room((*nodes_)[index], bytes, limits)) {
-    (*nodes_)[index].pack.prepend(value.text);
-    ++(*nodes_)[index].count;
+  if (!large && index > 0 && has_room((*nodes())[index - 1], bytes, limits)) {
+    (*nodes())[index - 1].pack.append(value.text);
+    ++(*nodes())[index - 1].count;
+  } else if (!large && index < nodes()->size() && has_room((*nodes())[index], bytes, limits)) {
+    (*nodes())[index].pack.prepend(value.text);
+    ++(*nodes())[index].count;
   } else {
-    fill_node(nodes_->insert(index), value, limits);
+    fill_node(nodes()->insert(index), value, limits);
   }
 }
 
@@ -366,12 +369,12 @@ std::size_t List::remove(ByteView value, std::int64_t limit) {
   const std::size_t most =
       limit == 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(magnitude);
   const auto from_pack = backward ? &remove_backward : &remove_forward;
-  if (!nodes_) return from_pack(small_, matches.encoded(), most);
+  if (!is_large()) return from_pack(small(), matches.encoded(), most);
 
   std::size_t removed = 0;
   bool emptied = false;
-  for (std::size_t i = 0; i < nodes_->size() && removed < most; ++i) {
-    ListNode& node = (*nodes_)[backward ? nodes_->size() - 1 - i : i];
+  for (std::size_t i = 0; i < nodes()->size() && removed < most; ++i) {
+    ListNode& node = (*nodes())[backward ? nodes()->size() - 1 - i : i];
     const std::size_t gone = node.is_plain()
                                  ? (matches({nullptr, &node.plain}) ? 1 : 0)
                                  : from_pack(node.pack, matches.encoded(), most - removed);
@@ -379,16 +382,16 @@ std::size_t List::remove(ByteView value, std::int64_t limit) {
     removed += gone;
     emptied = emptied || node.count == 0;
   }
-  nodes_->elements -= removed;
-  if (emptied) nodes_->erase_empty();
+  nodes()->elements -= removed;
+  if (emptied) nodes()->erase_empty();
   return removed;
 }
 
 bool List::verify() const {
-  if (!nodes_) return Listpack::validate(small_.bytes());
+  if (!is_large()) return Listpack::validate(small().bytes());
   std::size_t total = 0;
-  for (std::size_t i = 0; i < nodes_->size(); ++i) {
-    const ListNode& node = (*nodes_)[i];
+  for (std::size_t i = 0; i < nodes()->size(); ++i) {
+    const ListNode& node = (*nodes())[i];
     total += node.count;
     if (node.count == 0) return false;
     if (node.is_plain()) {
@@ -397,7 +400,7 @@ bool List::verify() const {
       return false;
     }
   }
-  return total == nodes_->elements && small_.empty();
+  return total == nodes()->elements;
 }
 
 }  // namespace memoir

@@ -3,7 +3,7 @@
 // A list is one listpack ("listpack") until it outgrows list-max-listpack-size, then an array of
 // nodes of about that size ("quicklist"); it turns back once it has shrunk to one node of half
 // the size. A large element has a node of its own and is shared, not copied. The small form takes
-// this object of 32 bytes and one block.
+// this object of 16 bytes and one block.
 //
 // Values given must not lie in the list itself. Elements returned are valid until the next change.
 // A List knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "datatypes/encoding/listpack.h"
+#include "datatypes/encoding/pack_or.h"
 #include "datatypes/list/list_nodes.h"
 #include "src/store/encoding_limits.h"
 #include "src/store/object.h"
@@ -67,11 +68,11 @@ class List final : public Object {
   List() = default;
 
   TypeId type() const override { return kTypeId; }
-  const char* encoding() const override { return nodes_ ? "quicklist" : "listpack"; }
-  std::size_t size() const override { return nodes_ ? nodes_->elements : small_.count(); }
+  const char* encoding() const override { return is_large() ? "quicklist" : "listpack"; }
+  std::size_t size() const override { return is_large() ? nodes()->elements : small().count(); }
   std::size_t memory_usage(std::size_t samples) const override;
   std::unique_ptr<Object> copy() const override;
-  std::size_t free_effort() const override { return nodes_ ? nodes_->size() : 1; }
+  std::size_t free_effort() const override { return is_large() ? nodes()->size() : 1; }
   void digest(DigestSink& sink) const override;
 
   // To be called before `elements` values with `bytes` of text in all come in: turns into the
@@ -106,9 +107,9 @@ class List final : public Object {
   // visit(bool plain, ByteView bytes) for every node: a listpack, or one large element.
   template <class F>
   void each_node(F&& visit) const {
-    if (!nodes_) return visit(false, small_.bytes());
-    for (std::size_t i = 0; i < nodes_->size(); ++i) {
-      const ListNode& node = (*nodes_)[i];
+    if (!is_large()) return visit(false, small().bytes());
+    for (std::size_t i = 0; i < nodes()->size(); ++i) {
+      const ListNode& node = (*nodes())[i];
       visit(node.is_plain(), node.is_plain() ? node.plain.view() : node.pack.bytes());
     }
   }
@@ -146,8 +147,13 @@ class List final : public Object {
   void set_in_nodes(Position at, const ListValue& value, const EncodingLimits& limits);
   std::size_t drop_from_node(std::size_t index, ListEnd end, std::size_t count);
 
-  Listpack small_;                    // if nodes_ is null
-  std::unique_ptr<ListNodes> nodes_;  // the large form
+  bool is_large() const { return form_.is_large(); }
+  Listpack& small() { return form_.pack(); }
+  const Listpack& small() const { return form_.pack(); }
+  ListNodes* nodes() { return form_.large(); }
+  const ListNodes* nodes() const { return form_.large(); }
+
+  PackOr<ListNodes> form_;
 };
 
 template <class F>
@@ -172,15 +178,17 @@ bool List::visit_node(const ListNode& node, std::size_t first, std::size_t& coun
 template <class F>
 void List::visit(std::size_t first, std::size_t count, ListEnd from, F&& visit) const {
   if (count == 0) return;
-  if (!nodes_) {
-    visit_pack(small_, small_.at(static_cast<long>(first)), count, from, visit);
+  if (!is_large()) {
+    visit_pack(small(), small().at(static_cast<long>(first)), count, from, visit);
     return;
   }
-  std::size_t node = nodes_->locate(first);
-  while (visit_node((*nodes_)[node], first, count, from, visit)) {
+  std::size_t node = nodes()->locate(first);
+  while (visit_node((*nodes())[node], first, count, from, visit)) {
     node = from == ListEnd::kHead ? node + 1 : node - 1;
-    first = from == ListEnd::kHead ? 0 : (*nodes_)[node].count - 1;
+    first = from == ListEnd::kHead ? 0 : (*nodes())[node].count - 1;
   }
 }
+
+static_assert(sizeof(List) == 16);
 
 }  // namespace memoir

@@ -38,7 +38,7 @@ std::unique_ptr<Set> Set::from_listpack(Listpack listpack) {
 // --- encodings ---
 
 void Set::reset() {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       intset_.~Intset();
       return;
@@ -46,16 +46,15 @@ void Set::reset() {
       listpack_.~Listpack();
       return;
     case Form::kTable:
-      members_->clear([](TableItem item) { memoir::release(item.pointer); });
-      delete members_;
+      members()->clear([](TableItem item) { memoir::release(item.pointer); });
+      delete members();
       return;
   }
 }
 
 void Set::take(Members* members) {
   reset();
-  members_ = members;
-  form_ = Form::kTable;
+  word_ = reinterpret_cast<std::uintptr_t>(members) | kTableMark;
 }
 
 void Set::become_table() {
@@ -74,13 +73,12 @@ void Set::become_listpack() {
   });
   reset();
   new (&listpack_) Listpack(std::move(listpack));
-  form_ = Form::kListpack;
 }
 
 void Set::prepare(ByteView first, std::size_t count, const EncodingLimits& limits) {
   if (size() != 0) {
-    if ((form_ == Form::kListpack && count > limits.set_listpack_entries) ||
-        (form_ == Form::kIntset && count > limits.set_intset_entries)) {
+    if ((form() == Form::kListpack && count > limits.set_listpack_entries) ||
+        (form() == Form::kIntset && count > limits.set_intset_entries)) {
       become_table();
     }
     return;
@@ -93,7 +91,7 @@ void Set::prepare(ByteView first, std::size_t count, const EncodingLimits& limit
 // --- members ---
 
 bool Set::add(const MemberView& member, const EncodingLimits& limits) {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       return add_to_intset(member, limits);
     case Form::kListpack:
@@ -139,13 +137,13 @@ bool Set::add_to_listpack(const MemberView& member, const EncodingLimits& limits
 bool Set::add_to_table(const MemberView& member) {
   const ByteView text = member.text();
   const std::uint64_t hash = member.hash();
-  if (members_->find(text, hash)) return false;
-  members_->insert(SetMemberTraits::make(text), hash);
+  if (members()->find(text, hash)) return false;
+  members()->insert(SetMemberTraits::make(text), hash);
   return true;
 }
 
 bool Set::remove(const MemberView& member) {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset: {
       const auto integer = member.integer();
       return integer && intset_.remove(*integer);
@@ -157,9 +155,9 @@ bool Set::remove(const MemberView& member) {
     }
     case Form::kTable: {
       const std::uint64_t hash = member.hash();
-      const auto place = members_->find(member.text(), hash);
+      const auto place = members()->find(member.text(), hash);
       if (!place) return false;
-      memoir::release(members_->erase(place, hash).pointer);
+      memoir::release(members()->erase(place, hash).pointer);
       return true;
     }
   }
@@ -167,7 +165,7 @@ bool Set::remove(const MemberView& member) {
 }
 
 bool Set::contains(const MemberView& member) const {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset: {
       const auto integer = member.integer();
       return integer && intset_.contains(*integer);
@@ -175,7 +173,7 @@ bool Set::contains(const MemberView& member) const {
     case Form::kListpack:
       return find_in_listpack(member) != nullptr;
     case Form::kTable:
-      return bool(members_->find(member.text(), member.hash()));
+      return bool(members()->find(member.text(), member.hash()));
   }
   UNREACHABLE();
 }
@@ -187,13 +185,13 @@ Listpack::Cursor Set::find_in_listpack(const MemberView& member) const {
 // --- chance ---
 
 MemberView Set::random(Random& random) const {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       return MemberView(intset_.at(random.below(intset_.size())));
     case Form::kListpack:
       return view_of(listpack_, listpack_.at(static_cast<long>(random.below(listpack_.count()))));
     case Form::kTable:
-      return MemberView(SetMemberTraits::key(members_->random(random)));
+      return MemberView(SetMemberTraits::key(members()->random(random)));
   }
   UNREACHABLE();
 }
@@ -206,7 +204,7 @@ std::vector<TableItem> Set::draw_distinct(std::size_t count, Random& random) con
   const std::size_t places = std::bit_ceil(count * 2 + 1);
   std::vector<void*> seen(places, nullptr);
   while (drawn.size() < count) {
-    const TableItem item = members_->random(random);
+    const TableItem item = members()->random(random);
     std::size_t at = (reinterpret_cast<std::uint64_t>(item.pointer) * 0x9e3779b97f4a7c15ULL) >> 32;
     at &= places - 1;
     while (seen[at] && seen[at] != item.pointer) at = (at + 1) & (places - 1);
@@ -220,7 +218,7 @@ std::vector<TableItem> Set::draw_distinct(std::size_t count, Random& random) con
 // --- the object ---
 
 const char* Set::encoding() const {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       return "intset";
     case Form::kListpack:
@@ -232,48 +230,48 @@ const char* Set::encoding() const {
 }
 
 std::size_t Set::size() const {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       return intset_.size();
     case Form::kListpack:
       return listpack_.count();
     case Form::kTable:
-      return members_->size();
+      return members()->size();
   }
   UNREACHABLE();
 }
 
 std::size_t Set::memory_usage(std::size_t samples) const {
   const std::size_t self = usable_size(this);
-  if (form_ == Form::kIntset) return self + intset_.memory_usage();
-  if (form_ == Form::kListpack) return self + listpack_.memory_usage();
+  if (form() == Form::kIntset) return self + intset_.memory_usage();
+  if (form() == Form::kListpack) return self + listpack_.memory_usage();
   std::size_t seen = 0;
   std::size_t bytes = 0;
   std::uint64_t cursor = 0;
   do {
-    cursor = members_->scan(cursor, [&](TableItem item) {
+    cursor = members()->scan(cursor, [&](TableItem item) {
       ++seen;
       bytes += usable_size(item.pointer);
     });
   } while (cursor != 0 && (samples == 0 || seen < samples));
-  const std::size_t all = seen == 0 ? 0 : bytes * members_->size() / seen;
-  return self + usable_size(members_) + members_->memory_usage() + all;
+  const std::size_t all = seen == 0 ? 0 : bytes * members()->size() / seen;
+  return self + usable_size(members()) + members()->memory_usage() + all;
 }
 
 std::unique_ptr<Object> Set::copy() const {
-  if (form_ == Form::kIntset) return from_intset(intset_.copy());
-  if (form_ == Form::kListpack) return from_listpack(listpack_.copy());
-  auto members = std::make_unique<Members>();
-  members_->for_each([&](TableItem item) {
+  if (form() == Form::kIntset) return from_intset(intset_.copy());
+  if (form() == Form::kListpack) return from_listpack(listpack_.copy());
+  auto copied = std::make_unique<Members>();
+  members()->for_each([&](TableItem item) {
     const ByteView text = SetMemberTraits::key(item);
-    members->insert(SetMemberTraits::make(text), SetMemberTraits::hash(text));
+    copied->insert(SetMemberTraits::make(text), SetMemberTraits::hash(text));
   });
   auto set = std::make_unique<Set>();
-  set->take(members.release());
+  set->take(copied.release());
   return set;
 }
 
-std::size_t Set::free_effort() const { return form_ == Form::kTable ? members_->size() : 1; }
+std::size_t Set::free_effort() const { return form() == Form::kTable ? members()->size() : 1; }
 
 void Set::digest(DigestSink& sink) const {
   for_each([&](const MemberView& member) {

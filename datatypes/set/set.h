@@ -64,8 +64,8 @@ class Set final : public Object {
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
 
   // The compact forms, for DUMP and snapshots; null in another encoding.
-  const Intset* intset() const { return form_ == Form::kIntset ? &intset_ : nullptr; }
-  const Listpack* listpack() const { return form_ == Form::kListpack ? &listpack_ : nullptr; }
+  const Intset* intset() const { return form() == Form::kIntset ? &intset_ : nullptr; }
+  const Listpack* listpack() const { return form() == Form::kListpack ? &listpack_ : nullptr; }
 
   TypeId type() const override { return kTypeId; }
   const char* encoding() const override;
@@ -79,6 +79,15 @@ class Set final : public Object {
   using Members = Table<SetMemberTraits>;
   enum class Form : std::uint8_t { kIntset, kListpack, kTable };
 
+  static constexpr std::uint64_t kTableMark = std::uint64_t{3} << 62;
+  Form form() const {
+    if (static_cast<std::int64_t>(word_) >= 0) return Form::kListpack;
+    return (word_ & kTableMark) == kTableMark ? Form::kTable : Form::kIntset;
+  }
+  Members* members() { return reinterpret_cast<Members*>(word_ & ~kTableMark); }
+  const Members* members() const { return reinterpret_cast<const Members*>(word_ & ~kTableMark); }
+
+
   bool add_to_intset(const MemberView& member, const EncodingLimits& limits);
   bool add_to_listpack(const MemberView& member, const EncodingLimits& limits);
   bool add_to_table(const MemberView& member);
@@ -90,13 +99,14 @@ class Set final : public Object {
   void take(Members* members);
   std::vector<TableItem> draw_distinct(std::size_t count, Random& random) const;
 
+  // The two highest bits tell which it is: see Intset and Listpack; a pointer has both.
   union {
     Intset intset_;
     Listpack listpack_;
-    Members* members_;
+    std::uint64_t word_;
   };
-  Form form_{Form::kIntset};
 };
+static_assert(sizeof(Set) == 16);
 
 inline MemberView Set::view_of(const Listpack& listpack, Listpack::Cursor at) {
   const Listpack::Item item = listpack.get(at);
@@ -105,7 +115,7 @@ inline MemberView Set::view_of(const Listpack& listpack, Listpack::Cursor at) {
 
 template <class F>
 void Set::for_each(F&& visit) const {
-  switch (form_) {
+  switch (form()) {
     case Form::kIntset:
       intset_.for_each([&](std::int64_t value) { visit(MemberView(value)); });
       return;
@@ -113,7 +123,7 @@ void Set::for_each(F&& visit) const {
       listpack_.for_each([&](Listpack::Cursor at) { visit(view_of(listpack_, at)); });
       return;
     case Form::kTable:
-      members_->for_each([&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
+      members()->for_each([&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
       return;
   }
 }
@@ -121,13 +131,13 @@ void Set::for_each(F&& visit) const {
 template <class F>
 void Set::for_each_while(F&& visit) const {
   bool more = true;
-  if (form_ != Form::kTable) {
+  if (form() != Form::kTable) {
     for_each([&](const MemberView& member) { more = more && visit(member); });
     return;
   }
   std::uint64_t cursor = 0;
   do {
-    cursor = members_->scan(cursor, [&](TableItem item) {
+    cursor = members()->scan(cursor, [&](TableItem item) {
       more = more && visit(MemberView(SetMemberTraits::key(item)));
     });
   } while (more && cursor != 0);
@@ -135,8 +145,8 @@ void Set::for_each_while(F&& visit) const {
 
 template <class F>
 std::uint64_t Set::scan(std::uint64_t cursor, F&& visit) const {
-  if (form_ == Form::kTable) {
-    return members_->scan(
+  if (form() == Form::kTable) {
+    return members()->scan(
         cursor, [&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
   }
   for_each(visit);
@@ -145,7 +155,7 @@ std::uint64_t Set::scan(std::uint64_t cursor, F&& visit) const {
 
 template <class F>
 void Set::sample(std::size_t count, Random& random, F&& visit) const {
-  if (form_ == Form::kTable && count <= size() / 3) {
+  if (form() == Form::kTable && count <= size() / 3) {
     for (const TableItem item : draw_distinct(count, random)) {
       visit(MemberView(SetMemberTraits::key(item)));
     }

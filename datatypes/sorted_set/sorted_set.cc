@@ -77,22 +77,8 @@ void SortedSet::Index::forget(std::span<const ScoredMember> members) {
 
 std::unique_ptr<SortedSet> SortedSet::from_listpack(Listpack pairs) {
   auto set = std::make_unique<SortedSet>();
-  set->pairs_ = ScoredListpack(std::move(pairs));
+  set->pairs() = ScoredListpack(std::move(pairs));
   return set;
-}
-
-void SortedSet::reset() {
-  if (is_small_) {
-    pairs_.~ScoredListpack();
-  } else {
-    delete index_;
-  }
-}
-
-void SortedSet::take(std::unique_ptr<Index> index) {
-  reset();
-  index_ = index.release();
-  is_small_ = false;
 }
 
 void SortedSet::become_index() {
@@ -100,17 +86,17 @@ void SortedSet::become_index() {
   for_each([&](ByteView member, double score) {
     index->insert(member, hash_in_memory(member), score);
   });
-  take(std::move(index));
+  form_.set_large(std::move(index));
 }
 
 void SortedSet::prepare(std::size_t count, std::size_t first_bytes, const EncodingLimits& limits) {
-  if (!is_small_) return;
+  if (!is_small()) return;
   const bool too_long = size() == 0 && first_bytes > limits.zset_listpack_value;
   if (count > limits.zset_listpack_entries || too_long) become_index();
 }
 
 void SortedSet::compact(const EncodingLimits& limits) {
-  if (is_small_ || size() > limits.zset_listpack_entries) return;
+  if (is_small() || size() > limits.zset_listpack_entries) return;
   ScoredListpack pairs;
   bool fits = true;
   for_each([&](ByteView member, double score) {
@@ -118,9 +104,7 @@ void SortedSet::compact(const EncodingLimits& limits) {
     if (fits) pairs.append(member, score);
   });
   if (!fits) return;
-  delete index_;
-  new (&pairs_) ScoredListpack(std::move(pairs));
-  is_small_ = true;
+  form_.set_pack(std::move(pairs));
 }
 
 // Members in order fill the tree's leaves one after another.
@@ -136,7 +120,7 @@ std::unique_ptr<SortedSet> SortedSet::Builder::finish() {
   });
   for (const auto& [score, member] : order) index_->tree.insert(member);
   auto set = std::make_unique<SortedSet>();
-  set->take(std::move(index_));
+  set->form_.set_large(std::move(index_));
   return set;
 }
 
@@ -145,79 +129,79 @@ std::unique_ptr<SortedSet> SortedSet::Builder::finish() {
 SortedSet::Added SortedSet::add(ByteView member, double score, const Rules& rules,
                                 const EncodingLimits& limits) {
   if (std::isnan(score)) return {Outcome::kNan, score};
-  if (is_small_) return add_to_pairs(member, score, rules, limits);
+  if (is_small()) return add_to_pairs(member, score, rules, limits);
   return add_to_index(member, score, rules);
 }
 
 SortedSet::Added SortedSet::add_to_pairs(ByteView member, double score, const Rules& rules,
                                          const EncodingLimits& limits) {
-  if (const ScoredListpack::Cursor at = pairs_.find(member)) {
-    const Outcome outcome = judge(rules, pairs_.score(at), score);
-    if (outcome == Outcome::kUpdated) pairs_.update(at, member, score);
+  if (const ScoredListpack::Cursor at = pairs().find(member)) {
+    const Outcome outcome = judge(rules, pairs().score(at), score);
+    if (outcome == Outcome::kUpdated) pairs().update(at, member, score);
     return {outcome, score};
   }
   if (rules.only_existing) return {Outcome::kRefused, score};
-  if (pairs_.size() + 1 > limits.zset_listpack_entries ||
-      member.size() > limits.zset_listpack_value || !pairs_.fits(member.size())) {
+  if (pairs().size() + 1 > limits.zset_listpack_entries ||
+      member.size() > limits.zset_listpack_value || !pairs().fits(member.size())) {
     become_index();
-    index_->insert(member, hash_in_memory(member), score);
+    index()->insert(member, hash_in_memory(member), score);
   } else {
-    pairs_.insert(member, score);
+    pairs().insert(member, score);
   }
   return {Outcome::kAdded, score};
 }
 
 SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Rules& rules) {
   const std::uint64_t hash = hash_in_memory(member);
-  prefetch_line(index_->table.home(hash));
-  if (!rules.increment) index_->tree.prefetch(score);  // while the bucket is on its way
-  if (const ScoredMember found = index_->find(member, hash)) {
+  prefetch_line(index()->table.home(hash));
+  if (!rules.increment) index()->tree.prefetch(score);  // while the bucket is on its way
+  if (const ScoredMember found = index()->find(member, hash)) {
     const Outcome outcome = judge(rules, found.score(), score);
-    if (outcome == Outcome::kUpdated) index_->tree.update(found, score);
+    if (outcome == Outcome::kUpdated) index()->tree.update(found, score);
     return {outcome, score};
   }
   if (rules.only_existing) return {Outcome::kRefused, score};
-  index_->insert(member, hash, score);
+  index()->insert(member, hash, score);
   return {Outcome::kAdded, score};
 }
 
 bool SortedSet::remove(ByteView member) {
-  if (!is_small_) return index_->remove(member);
-  const ScoredListpack::Cursor at = pairs_.find(member);
-  if (at) pairs_.erase(at);
+  if (!is_small()) return index()->remove(member);
+  const ScoredListpack::Cursor at = pairs().find(member);
+  if (at) pairs().erase(at);
   return at != nullptr;
 }
 
 std::optional<double> SortedSet::score(ByteView member) const {
-  if (is_small_) {
-    const ScoredListpack::Cursor at = pairs_.find(member);
-    return at ? std::optional(pairs_.score(at)) : std::nullopt;
+  if (is_small()) {
+    const ScoredListpack::Cursor at = pairs().find(member);
+    return at ? std::optional(pairs().score(at)) : std::nullopt;
   }
-  const ScoredMember found = index_->find(member, hash_in_memory(member));
+  const ScoredMember found = index()->find(member, hash_in_memory(member));
   return found ? std::optional(found.score()) : std::nullopt;
 }
 
 // --- ranks ---
 
 std::optional<SortedSet::Ranked> SortedSet::rank(ByteView member) const {
-  if (is_small_) {
-    const ScoredListpack::Cursor at = pairs_.find(member);
+  if (is_small()) {
+    const ScoredListpack::Cursor at = pairs().find(member);
     if (!at) return std::nullopt;
-    return Ranked{pairs_.rank(at), pairs_.score(at)};
+    return Ranked{pairs().rank(at), pairs().score(at)};
   }
-  const ScoredMember found = index_->find(member, hash_in_memory(member));
+  const ScoredMember found = index()->find(member, hash_in_memory(member));
   if (!found) return std::nullopt;
-  return Ranked{index_->tree.rank(found), found.score()};
+  return Ranked{index()->tree.rank(found), found.score()};
 }
 
 std::size_t SortedSet::count_by_score(double score, bool inclusive) const {
-  if (is_small_) return pairs_.count_by_score(score, inclusive);
-  return inclusive ? index_->tree.count_up_to(score) : index_->tree.count_below(score);
+  if (is_small()) return pairs().count_by_score(score, inclusive);
+  return inclusive ? index()->tree.count_up_to(score) : index()->tree.count_below(score);
 }
 
 std::size_t SortedSet::count_by_member(ByteView member, bool inclusive) const {
-  if (is_small_) return pairs_.count_by_member(member, inclusive);
-  return inclusive ? index_->tree.count_not_after(member) : index_->tree.count_before(member);
+  if (is_small()) return pairs().count_by_member(member, inclusive);
+  return inclusive ? index()->tree.count_not_after(member) : index()->tree.count_before(member);
 }
 
 // How many members come before a lower bound, or before the end that an upper one sets.
@@ -272,29 +256,29 @@ std::vector<std::size_t> SortedSet::draw_ranks(std::size_t count, std::size_t si
 
 std::size_t SortedSet::memory_usage(std::size_t samples) const {
   const std::size_t self = usable_size(this);
-  if (is_small_) return self + pairs_.listpack().memory_usage();
+  if (is_small()) return self + pairs().listpack().memory_usage();
   std::size_t seen = 0;
   std::size_t bytes = 0;
   std::uint64_t cursor = 0;
   do {
-    cursor = index_->table.scan(cursor, [&](TableItem item) {
+    cursor = index()->table.scan(cursor, [&](TableItem item) {
       ++seen;
       bytes += usable_size(item.pointer);
     });
   } while (cursor != 0 && (samples == 0 || seen < samples));
   const std::size_t blocks = seen == 0 ? 0 : bytes * size() / seen;
-  return self + usable_size(index_) + index_->table.memory_usage() +
-         index_->tree.memory_usage() + blocks;
+  return self + usable_size(index()) + index()->table.memory_usage() +
+         index()->tree.memory_usage() + blocks;
 }
 
 std::unique_ptr<Object> SortedSet::copy() const {
-  if (is_small_) return from_listpack(pairs_.listpack().copy());
+  if (is_small()) return from_listpack(pairs().listpack().copy());
   auto index = std::make_unique<Index>();
   for_each([&](ByteView member, double score) {
     index->insert(member, hash_in_memory(member), score);
   });
   auto set = std::make_unique<SortedSet>();
-  set->take(std::move(index));
+  set->form_.set_large(std::move(index));
   return set;
 }
 
@@ -308,13 +292,13 @@ void SortedSet::digest(DigestSink& sink) const {
 }
 
 bool SortedSet::verify() const {
-  if (is_small_) return pairs_.listpack().count() % 2 == 0;
-  bool same = index_->table.size() == index_->tree.size();
+  if (is_small()) return pairs().listpack().count() % 2 == 0;
+  bool same = index()->table.size() == index()->tree.size();
   for_each([&](ByteView member, double score) {
-    const ScoredMember found = index_->find(member, hash_in_memory(member));
+    const ScoredMember found = index()->find(member, hash_in_memory(member));
     same = same && found && found.score() == score;
   });
-  return same && index_->table.verify() && index_->tree.verify();
+  return same && index()->table.verify() && index()->tree.verify();
 }
 
 }  // namespace memoir

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "datatypes/encoding/listpack.h"
+#include "datatypes/encoding/pack_or.h"
 #include "datatypes/sorted_set/ranges.h"
 #include "datatypes/sorted_set/score_tree.h"
 #include "datatypes/sorted_set/scored_listpack.h"
@@ -54,8 +55,7 @@ class SortedSet final : public Object {
     double score;  // the member's now; of no meaning after kRefused and kNan
   };
 
-  SortedSet() : pairs_() {}
-  ~SortedSet() override { reset(); }
+  SortedSet() = default;
   // Takes what a snapshot or DUMP holds: sound, member-score pairs in order.
   static std::unique_ptr<SortedSet> from_listpack(Listpack pairs);
 
@@ -110,14 +110,14 @@ class SortedSet final : public Object {
   void sample(std::size_t count, Random& random, F&& visit) const;
 
   // The compact form, for DUMP and snapshots; null in the other.
-  const Listpack* listpack() const { return is_small_ ? &pairs_.listpack() : nullptr; }
+  const Listpack* listpack() const { return is_small() ? &pairs().listpack() : nullptr; }
 
   TypeId type() const override { return kTypeId; }
-  const char* encoding() const override { return is_small_ ? "listpack" : "skiplist"; }
-  std::size_t size() const override { return is_small_ ? pairs_.size() : index_->tree.size(); }
+  const char* encoding() const override { return is_small() ? "listpack" : "skiplist"; }
+  std::size_t size() const override { return is_small() ? pairs().size() : index()->tree.size(); }
   std::size_t memory_usage(std::size_t samples) const override;
   std::unique_ptr<Object> copy() const override;
-  std::size_t free_effort() const override { return is_small_ ? 1 : size(); }
+  std::size_t free_effort() const override { return is_small() ? 1 : size(); }
   void digest(DigestSink& sink) const override;
   // Checks the invariants of the large form; for tests.
   bool verify() const;
@@ -139,8 +139,6 @@ class SortedSet final : public Object {
   };
 
   void become_index();
-  void reset();
-  void take(std::unique_ptr<Index> index);
   Added add_to_pairs(ByteView member, double score, const Rules& rules,
                      const EncodingLimits& limits);
   Added add_to_index(ByteView member, double score, const Rules& rules);
@@ -149,12 +147,16 @@ class SortedSet final : public Object {
   std::size_t count_before(const LexBound& bound, bool is_max) const;
   static std::vector<std::size_t> draw_ranks(std::size_t count, std::size_t size, Random& random);
 
-  union {
-    ScoredListpack pairs_;
-    Index* index_;
-  };
-  bool is_small_{true};
+  bool is_small() const { return !form_.is_large(); }
+  ScoredListpack& pairs() { return form_.pack(); }
+  const ScoredListpack& pairs() const { return form_.pack(); }
+  Index* index() { return form_.large(); }
+  const Index* index() const { return form_.large(); }
+
+  PackOr<Index, ScoredListpack> form_;
 };
+
+static_assert(sizeof(SortedSet) == 16);
 
 class SortedSet::Builder {
  public:
@@ -183,40 +185,40 @@ class SortedSet::Builder {
 
 template <class F>
 void SortedSet::for_each(RankRange range, F&& visit) const {
-  if (is_small_) return pairs_.for_each(range.first, range.count, visit);
-  index_->tree.for_each(range.first, range.count, [&](ScoredMember member, double score) {
+  if (is_small()) return pairs().for_each(range.first, range.count, visit);
+  index()->tree.for_each(range.first, range.count, [&](ScoredMember member, double score) {
     visit(member.member(), score);
   });
 }
 
 template <class F>
 void SortedSet::for_each_down(RankRange range, F&& visit) const {
-  if (is_small_) return pairs_.for_each_down(range.first, range.count, visit);
-  index_->tree.for_each_down(range.first, range.count, [&](ScoredMember member, double score) {
+  if (is_small()) return pairs().for_each_down(range.first, range.count, visit);
+  index()->tree.for_each_down(range.first, range.count, [&](ScoredMember member, double score) {
     visit(member.member(), score);
   });
 }
 
 template <class F>
 void SortedSet::erase_range(RankRange range, F&& visit) {
-  if (is_small_) {
-    pairs_.for_each(range.first, range.count, visit);
-    pairs_.erase_range(range.first, range.count);
+  if (is_small()) {
+    pairs().for_each(range.first, range.count, visit);
+    pairs().erase_range(range.first, range.count);
     return;
   }
   std::vector<ScoredMember> erased;
-  index_->tree.erase_range(range.first, range.count, erased);
+  index()->tree.erase_range(range.first, range.count, erased);
   for (const ScoredMember member : erased) visit(member.member(), member.score());
-  index_->forget(erased);
+  index()->forget(erased);
 }
 
 template <class F>
 std::uint64_t SortedSet::scan(std::uint64_t cursor, F&& visit) const {
-  if (is_small_) {
-    pairs_.for_each(0, pairs_.size(), visit);
+  if (is_small()) {
+    pairs().for_each(0, pairs().size(), visit);
     return 0;
   }
-  return index_->table.scan(cursor, [&](TableItem item) {
+  return index()->table.scan(cursor, [&](TableItem item) {
     const ScoredMember member(item);
     visit(member.member(), member.score());
   });
@@ -225,7 +227,7 @@ std::uint64_t SortedSet::scan(std::uint64_t cursor, F&& visit) const {
 template <class F>
 void SortedSet::sample(std::size_t count, Random& random, F&& visit) const {
   const std::size_t all = size();
-  if (!is_small_ && count <= all / 3) {
+  if (!is_small() && count <= all / 3) {
     for (const std::size_t rank : draw_ranks(count, all, random)) for_each({rank, 1}, visit);
     return;
   }

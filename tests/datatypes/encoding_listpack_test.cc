@@ -189,6 +189,45 @@ TEST_CASE("a listpack as a queue keeps to its block", "[listpack]") {
   CHECK(lp.memory_usage() < 3 * lp.size_bytes());
 }
 
+TEST_CASE("a long queue goes round in its block", "[listpack]") {
+  Listpack lp;
+  std::deque<Bytes> model;
+  std::mt19937_64 random(11);
+  for (int step = 0; step < 6000; ++step) {  // to some 200 KB, then turning both ways, then down
+    const Bytes value = Bytes(random() % 90, 'v') + std::to_string(step);
+    const bool grow = step < 4000 ? model.size() < 3000 : random() % 4 == 0;
+    const bool at_head = (step / 700) % 2 == 0;
+    if (grow) {
+      if (at_head) lp.prepend(value), model.push_front(value);
+      else lp.append(value), model.push_back(value);
+    } else {
+      if (at_head) lp.erase(lp.first()), model.pop_front();
+      else lp.erase(lp.last()), model.pop_back();
+    }
+    REQUIRE(lp.count() == model.size());
+    REQUIRE(text(lp, lp.first()) == model.front());
+    REQUIRE(text(lp, lp.last()) == model.back());
+  }
+  while (model.size() > 1) lp.erase(lp.first()), model.pop_front();
+  CHECK(contents(lp) == std::vector<Bytes>(model.begin(), model.end()));
+  const Bytes wide(70000, 'w');  // more than may lie in front
+  lp.prepend(wide);
+  lp.erase(lp.at(1));
+  CHECK(contents(lp) == std::vector<Bytes>{wide});
+}
+
+TEST_CASE("a small listpack takes the smallest block", "[listpack]") {
+  Listpack lp;
+  for (int i = 0; i < 10; ++i) {
+    const Bytes value = "value" + std::to_string(i);
+    lp.append(ByteView(value));
+  }
+  CHECK(lp.size_bytes() == 87);
+  CHECK(lp.memory_usage() <= 104);  // 96, and what the C library's allocator may add
+  CHECK(lp.copy().memory_usage() <= 104);
+  CHECK(sizeof lp == 8);
+}
+
 TEST_CASE("more elements than the header can count", "[listpack]") {
   Listpack lp;
   for (int i = 0; i < 70000; ++i) lp.append(std::int64_t{i});
