@@ -157,7 +157,7 @@ TEST_CASE("a short field with its value takes one small block", "[hash]") {
   const TableItem item = HashField::make("field:0123456789", "value:89", {});
   CHECK(HashField::memory_usage(item) <= 40);
   HashField::destroy(item);
-  CHECK(sizeof(Hash) == 32);
+  CHECK(sizeof(Hash) == 16);
 }
 
 }  // namespace memoir
