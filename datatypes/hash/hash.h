@@ -71,7 +71,9 @@ class Hash final : public Object {
 
   TypeId type() const override { return kTypeId; }
   const char* encoding() const override { return is_large() ? "hashtable" : "listpack"; }
-  std::size_t size() const override { return is_large() ? fields()->table.size() : small().count() / 2; }
+  std::size_t size() const override {
+    return is_large() ? fields()->table.size() : small().count() / 2;
+  }
   std::size_t memory_usage(std::size_t samples) const override;
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override { return is_large() ? fields()->table.size() : 1; }
