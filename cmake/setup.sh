@@ -2,7 +2,8 @@
 # Sourced with MEMOIR_TOP set to the checkout.
 
 readonly BUILD_PACKAGES=(
-  cmake ninja-build g++ ccache libuv1-dev libxxhash-dev libmimalloc-dev libspdlog-dev libfmt-dev)
+  cmake ninja-build g++ ccache libuv1-dev libxxhash-dev libmimalloc-dev libspdlog-dev libfmt-dev
+  libssl-dev)
 readonly TEST_PACKAGES=(catch2 libhiredis-dev redis-server redis-tools python3 python3-redis)
 
 as_root() {

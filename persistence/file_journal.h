@@ -55,10 +55,8 @@ class FileJournal final : public Journal {
   static constexpr std::uint64_t kSegmentBytesMin = 4096;
   static constexpr std::int64_t kRetryUs = 100'000;
   static constexpr std::int64_t kEverySecondUs = 1'000'000;
-  // With `always`: from how many waiting clients on syncs keep a distance, and which.
-  static constexpr std::ptrdiff_t kGroupClients = 32;
+  // With `always`: how long after the last sync began the next may be put off.
   static constexpr std::int64_t kGroupUs = 1000;
-  static constexpr std::int64_t kGroupStepUs = 150;
 
   // Opens for appending what recover_journal() found. On return the journal is durable up to
   // position().
@@ -72,6 +70,7 @@ class FileJournal final : public Journal {
   Lsn append(const Record& record) override;
   void flush() override;
   void set_mode(SyncMode mode) override;
+  void change_busy(int workers) override;
   Status sync_now() override;
   void request_sync(Lsn lsn) override;
   Status close() override;
@@ -157,8 +156,8 @@ class FileJournal final : public Journal {
   void prepare_next();
   void seal_full();
   // Microseconds until the sync thread has something to do; 0: now; negative: nothing in sight.
-  std::int64_t sync_due_us();
-  std::int64_t group_delay_us(std::int64_t now);
+  std::int64_t sync_due_us() const;
+  std::int64_t group_delay_us(std::int64_t now) const;
   void sync_round();
   void sync_loop();
   void upkeep_loop();
@@ -214,7 +213,7 @@ class FileJournal final : public Journal {
   std::atomic<bool> full_waiting_{false};
   std::atomic<bool> prepare_failed_{false};
   std::atomic<bool> sync_idle_{false};
-  std::ptrdiff_t waiting_seen_ = -1;            // by the sync thread, when it last put a sync off
+  std::atomic<int> busy_{0};                    // workers, change_busy()
   std::atomic<Lsn> sync_wanted_{0};  // sync_now(), request_sync()
   std::atomic<std::int64_t> last_sync_us_{0};   // when the last one began
   std::atomic<std::int64_t> last_retry_us_{0};

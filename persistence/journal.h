@@ -124,11 +124,9 @@ class Journal {
   // Up to where replies may leave.
   Lsn safe() const { return mode() == SyncMode::kAlways ? synced() : written(); }
 
-  // How many more (or fewer) clients wait for safe() now: a hint by which a journal gathers several
-  // turns into one sync when many wait.
-  void change_waiting(std::ptrdiff_t clients) {
-    waiting_.fetch_add(clients, std::memory_order_relaxed);
-  }
+  // A hint of workers: +1 from one that is about to append more very soon, -1 when it has come to rest.
+  // While any is busy a journal may put a sync off a little, so that it serves more clients.
+  virtual void change_busy(int workers) { (void)workers; }
 
   SyncMode mode() const { return mode_.load(std::memory_order_acquire); }
   // At run time, at any moment. To `always`: records appended from now on wait for their sync.
@@ -170,7 +168,6 @@ class Journal {
   std::atomic<Lsn> written_{0};
   std::atomic<Lsn> synced_{0};
   std::atomic<SyncMode> mode_{SyncMode::kEverySecond};
-  std::atomic<std::ptrdiff_t> waiting_{0};
   JournalListener* listener_ = nullptr;
 };
 

@@ -199,7 +199,7 @@ void FileJournal::sync_step(SyncWhat what) {
   tell_progress();
 }
 
-std::int64_t FileJournal::sync_due_us() {
+std::int64_t FileJournal::sync_due_us() const {
   const State state = state_.load(std::memory_order_acquire);
   if (state == State::kClosed) return -1;
   const std::int64_t now = clock_.monotonic_us();
@@ -216,19 +216,17 @@ std::int64_t FileJournal::sync_due_us() {
   return -1;
 }
 
-// Each sync takes some processor time from the workers, so while many clients wait, and ever more
-// come to wait, syncs keep a distance: one then serves them all (the idea of PostgreSQL's
-// commit_delay). Asked again after kGroupStepUs at the latest; once no more clients have come the
-// sync begins.
-std::int64_t FileJournal::group_delay_us(std::int64_t now) {
-  const std::ptrdiff_t waiting = waiting_.load(std::memory_order_relaxed);
-  const std::int64_t left = last_sync_us_ + kGroupUs - now;
-  if (waiting < kGroupClients || left <= 0 || waiting == waiting_seen_) {
-    waiting_seen_ = -1;
-    return 0;
-  }
-  waiting_seen_ = waiting;
-  return std::min(left, kGroupStepUs);
+// Each sync takes some processor time from the workers, so while one is busy and ever more clients come to
+// wait, syncs keep a distance; once all have come to rest it begins (the idea of PostgreSQL's
+// commit_delay, without its guess).
+std::int64_t FileJournal::group_delay_us(std::int64_t now) const {
+  if (busy_.load(std::memory_order_relaxed) == 0) return 0;
+  return std::max<std::int64_t>(0, last_sync_us_ + kGroupUs - now);
+}
+
+void FileJournal::change_busy(int workers) {
+  const int before = busy_.fetch_add(workers, std::memory_order_relaxed);
+  if (before + workers == 0 && written() > synced()) wake_sync_thread(Wake::kAlways);
 }
 
 void FileJournal::sync_round() {

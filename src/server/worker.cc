@@ -164,10 +164,16 @@ void Worker::destroy(Client& client) {
 void Worker::end_of_turn() {
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
+  const bool active = !touched_.empty();
   Journal& journal = dispatcher_->journal();
-  if (journal.written() < journal.position()) journal.flush();
+  if (journal.written() < journal.position()) {
+    if (journal.mode() == SyncMode::kAlways) tell_busy(true);
+    journal.flush();
+  }
   if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
   send_outputs();
+  if (busy_told_ && active) loop_.do_not_wait();
+  if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
   if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
 }
@@ -200,16 +206,17 @@ void Worker::send_outputs() {
     }
   }
   touched_.clear();
-  tell_waiting();
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
 }
 
-void Worker::tell_waiting() {
-  if (gated_.size() == waiting_told_) return;
-  dispatcher_->journal().change_waiting(static_cast<std::ptrdiff_t>(gated_.size()) -
-                                        static_cast<std::ptrdiff_t>(waiting_told_));
-  waiting_told_ = gated_.size();
+// After a turn that wrote something to be synced the worker looks once more, without waiting,
+// whether there is more to do, until there is not, and tells the journal both: a sync serves all
+// who come meanwhile.
+void Worker::tell_busy(bool busy) {
+  if (busy == busy_told_) return;
+  busy_told_ = busy;
+  dispatcher_->journal().change_busy(busy ? 1 : -1);
 }
 
 // Clients whose held output may leave now are treated as if they had done something.
@@ -295,8 +302,7 @@ void Worker::end_pause() {
   }
 }
 
-void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout,
-                               ReplyWriter& reply) {
+void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply) {
   switch (client.blocked()) {
     case Blocked::kOnKeys:
       return write_timeout_reply(on_timeout, reply);
@@ -374,8 +380,8 @@ std::size_t Worker::publish(Topic topic, ByteView channel, ByteView text, Lsn ls
   WorkerSet others = audience.workers;
   others.reset(index_);
   if (others.any()) {
-    const auto message = std::make_shared<const Published>(
-        Published{topic, Bytes(channel), Bytes(text), lsn});
+    const auto message =
+        std::make_shared<const Published>(Published{topic, Bytes(channel), Bytes(text), lsn});
     for (unsigned i = 0; i < server_.worker_count(); ++i) {
       if (!others.test(i)) continue;
       Worker& worker = server_.worker(i);
@@ -508,8 +514,7 @@ void Worker::start_expiry() {
 
 void Worker::expire_slice() {
   const std::int64_t slice_us = std::min(expire_left_us_, kExpireSliceUs);
-  const std::size_t expired =
-      dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
+  const std::size_t expired = dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
   expire_left_us_ = expired > 0 ? expire_left_us_ - slice_us : 0;
   if (expire_left_us_ > 0) loop_.do_not_wait();
 }

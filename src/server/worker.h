@@ -172,7 +172,7 @@ class Worker final : public DispatchHost {
   void end_of_turn();
   void run_waiting();
   void send_outputs();
-  void tell_waiting();
+  void tell_busy(bool busy);
   void watch_journal(Lsn safe);
   void release_gated(Lsn safe);
   void end_sync_waits();
@@ -211,7 +211,7 @@ class Worker final : public DispatchHost {
   Client* current_{nullptr};
   std::vector<Client*> touched_;
   std::vector<Client*> gated_;
-  std::size_t waiting_told_{0};  // of gated_, what the journal knows
+  bool busy_told_{false};  // to the journal
   std::vector<Client*> closing_;
   std::vector<std::uint64_t> resuming_;
   std::vector<std::uint64_t> paused_;
