@@ -436,14 +436,15 @@ def mutate(out, rng):
     """Makes a command wrong in one place (or nearly wrong: the servers must agree either way)."""
     roll = rng.random()
     place = rng.randrange(1, len(out)) if len(out) > 1 else 0
+    name = out[0].upper()  # written in either case by now
     if roll < 0.30 and place:
         del out[place]
     elif roll < 0.50:
-        out.append(words.junk(rng) if out[0] not in NO_NUMBERS else b"junk")
+        out.append(words.junk(rng) if name not in NO_NUMBERS else b"junk")
     elif roll < 0.62 and place:
         out.insert(place, out[place])
     elif roll < 0.85 and place:
-        out[place] = words.junk(rng) if out[0] not in NO_NUMBERS else b"junk"
-    elif place and out[0] not in NO_SWAP:
+        out[place] = words.junk(rng) if name not in NO_NUMBERS else b"junk"
+    elif place and name not in NO_SWAP:
         other = rng.randrange(1, len(out))
         out[place], out[other] = out[other], out[place]
