@@ -165,17 +165,27 @@ void Worker::end_of_turn() {
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
   const bool active = !touched_.empty();
-  Journal& journal = dispatcher_->journal();
-  if (journal.written() < journal.position()) {
-    if (journal.mode() == SyncMode::kAlways) tell_busy(true);
-    journal.flush();
-  }
-  if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
+  write_journal(active);
   send_outputs();
   if (busy_told_ && active) loop_.do_not_wait();
   if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
   if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
+}
+
+// Where replies wait for a sync anyway, turns that follow each other at once share a frame.
+void Worker::write_journal(bool active) {
+  constexpr std::int64_t kGatherUs = 400;
+  Journal& journal = dispatcher_->journal();
+  if (journal.written() < journal.position()) {
+    const bool always = journal.mode() == SyncMode::kAlways;
+    if (always) tell_busy(true);
+    const std::int64_t now_us = clock_.cached_monotonic_us();
+    if (always && active && sync_wish_ == 0 && now_us - flushed_us_ < kGatherUs) return;
+    flushed_us_ = now_us;
+    journal.flush();
+  }
+  if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
 }
 
 // Requests that go on after a wait. What they set going in turn is for the next round; a chain of

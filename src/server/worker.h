@@ -172,6 +172,7 @@ class Worker final : public DispatchHost {
   void end_of_turn();
   void run_waiting();
   void send_outputs();
+  void write_journal(bool active);
   void tell_busy(bool busy);
   void watch_journal(Lsn safe);
   void release_gated(Lsn safe);
@@ -211,6 +212,7 @@ class Worker final : public DispatchHost {
   Client* current_{nullptr};
   std::vector<Client*> touched_;
   std::vector<Client*> gated_;
+  std::int64_t flushed_us_{0};  // when the journal was last written
   bool busy_told_{false};  // to the journal
   std::vector<Client*> closing_;
   std::vector<std::uint64_t> resuming_;

@@ -51,7 +51,7 @@ TEST_CASE("a set string replaces whatever was there", "[store]") {
 
 TEST_CASE("a value of the same form is overwritten where it is", "[store]") {
   StoreRig rig;
-  const std::int64_t expire_ms = GENERATE(kNoExpiry, kLater);
+  const std::int64_t expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, kLater);
   rig.set("k", "abcdefgh", expire_ms);
   const Entry* const entry = rig.entry("k");
   rig.set("k", "hgfedcba", expire_ms == kNoExpiry ? kNoExpiry : kLater + 7);
@@ -97,8 +97,8 @@ TEST_CASE("expiries are added, changed and taken away", "[store]") {
 
 TEST_CASE("an entry is taken and put under other names", "[store]") {
   StoreRig rig;
-  const std::int64_t expire_ms = GENERATE(kNoExpiry, kLater);
-  const std::int64_t other_expire_ms = GENERATE(kNoExpiry, kLater + 1);
+  const std::int64_t expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, kLater);
+  const std::int64_t other_expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, kLater + 1);
   rig.set("a", "value of a", expire_ms);
   rig.set("b", "value of b", other_expire_ms);
   rig.db().put("b", rig.db().take("a"));

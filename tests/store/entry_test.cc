@@ -57,7 +57,7 @@ std::vector<Bytes> values_for(Storage storage) {
 TEST_CASE("an entry holds key, value and expiry in every form", "[store]") {
   const auto storage = GENERATE(Storage::kInline, Storage::kInlineRaw, Storage::kInteger,
                                 Storage::kShared, Storage::kObject);
-  const std::int64_t expire_ms = GENERATE(kNoExpiry, 0, 1'700'000'000'123);
+  const std::int64_t expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, 0, 1'700'000'000'123);
   for (const Bytes& key : keys_of_all_sizes()) {
     for (const Bytes& value : values_for(storage)) {
       Entry* entry = make(storage, key, value, expire_ms);

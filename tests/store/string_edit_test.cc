@@ -12,7 +12,7 @@ namespace memoir {
 namespace {
 
 TEST_CASE("appending moves a string through its forms", "[store]") {
-  const std::int64_t expire_ms = GENERATE(kNoExpiry, 2'000'000);
+  const std::int64_t expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, 2'000'000);
   StoreRig rig;
   rig.set("k", "1", expire_ms);
   REQUIRE(rig.entry("k")->storage() == Storage::kInteger);
@@ -92,7 +92,7 @@ TEST_CASE("writing nothing changes nothing", "[store]") {
 TEST_CASE("integers are seen in every form and set from every form", "[store]") {
   StoreRig rig;
   Database db = rig.db();
-  const std::int64_t expire_ms = GENERATE(kNoExpiry, 2'000'000);
+  const std::int64_t expire_ms = GENERATE(as<std::int64_t>{}, kNoExpiry, 2'000'000);
   rig.set("int", "12", expire_ms);
   rig.set("text", "ab", expire_ms);
   rig.set("long", Bytes(500, 'q'), expire_ms);
