@@ -124,8 +124,8 @@ class Journal {
   // Up to where replies may leave.
   Lsn safe() const { return mode() == SyncMode::kAlways ? synced() : written(); }
 
-  // A hint of workers: +1 from one that is about to append more very soon, -1 when it has come to rest.
-  // While any is busy a journal may put a sync off a little, so that it serves more clients.
+  // A hint of workers: +1 from one that is about to append more very soon, -1 when it has come to
+  // rest. While any is busy a journal may put a sync off a little, so that it serves more clients.
   virtual void change_busy(int workers) { (void)workers; }
 
   SyncMode mode() const { return mode_.load(std::memory_order_acquire); }

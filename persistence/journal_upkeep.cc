@@ -216,9 +216,9 @@ std::int64_t FileJournal::sync_due_us() const {
   return -1;
 }
 
-// Each sync takes some processor time from the workers, so while one is busy and ever more clients come to
-// wait, syncs keep a distance; once all have come to rest it begins (the idea of PostgreSQL's
-// commit_delay, without its guess).
+// Each sync takes some processor time from the workers, so while one is busy and ever more clients
+// come to wait, syncs keep a distance; once all have come to rest it begins (the idea of
+// PostgreSQL's commit_delay, without its guess).
 std::int64_t FileJournal::group_delay_us(std::int64_t now) const {
   if (busy_.load(std::memory_order_relaxed) == 0) return 0;
   return std::max<std::int64_t>(0, last_sync_us_ + kGroupUs - now);
