@@ -14,6 +14,8 @@ REPLIES = [
     (("OBJECT",), r"'quicklist'", r"'listpack'", "7.2 keeps a short list as one listpack"),
     (("OBJECT",), r"'listpack'", r"'skiplist'",
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
+    (("OBJECT",), r"'listpack'", r"'hashtable'",
+     "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
     # The reply does not say whether it is a set; the states are compared by type (ENCODINGS).
     (("OBJECT",), r"'hashtable'", r"'listpack'", "7.2 keeps a small set as a listpack"),
     (("ZRANK", "ZREVRANK"),
@@ -47,6 +49,8 @@ ENCODINGS = [
      "7.2 keeps a short list as one listpack"),
     ("zset", "listpack", "skiplist", lambda content: True,
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
+    ("hash", "listpack", "hashtable", lambda content: len(content) > 1,
+     "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
     ("set", "hashtable", "listpack", fits_set_listpack, "7.2 keeps a small set as a listpack"),
 ]
 
