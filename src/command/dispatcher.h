@@ -118,8 +118,8 @@ class Dispatcher {
   // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
-  // `budget_us`. Called some times a second. Returns how many were removed.
+  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
+  // about `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -203,6 +203,9 @@ class Dispatcher {
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
+  std::size_t expire_members_in(unsigned stripe, unsigned db);
+  template <class F>
+  std::size_t remove_due(LockedStripes& locked, F&& remove);
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
