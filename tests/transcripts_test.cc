@@ -47,7 +47,7 @@ Bytes contents_of(const Entry& entry) {
     char scratch[kIntegerCharsMax];
     return text.append(string_view_of(entry, scratch));
   }
-  Digest digest;
+  Digest digest(*entry.object());
   entry.object()->digest(digest);
   return text + digest.finish();
 }

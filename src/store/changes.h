@@ -60,7 +60,7 @@ struct DestroyEntry {
 
 struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
-  std::vector<Removal> expired;  // removed because their time had come: journaled before the command
+  std::vector<Removal> expired;       // their time had come: journaled before the command
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
