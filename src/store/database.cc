@@ -151,6 +151,7 @@ Entry* Database::view_without_due(const Entry& entry) {
   if (value->size() == 0) return nullptr;
   Entry* const view = Entry::make_object(entry.key(), std::move(value), entry.expire_ms());
   view->set_access(entry.access());
+  view->set_member_expiry(true);  // tells that there may be more behind it
   env_->changes->views.emplace_back(view);
   return view;
 }
