@@ -136,7 +136,7 @@ def main():
         checker.check_refusals(connection)
         for _ in range(options.transactions):
             checker.play(connection)
-            print("%d passed, %d failed" % (checker.passed, checker.failed))
+        print("%d passed, %d failed" % (checker.passed, checker.failed))
         return 1 if checker.failed else 0
     finally:
         server.close()
