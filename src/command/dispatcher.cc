@@ -75,13 +75,25 @@ void Dispatcher::prepare_window() {
   const std::size_t end = std::min(requests.size(), batch_next_ + kWindow);
   for (; batch_next_ < end; ++batch_next_) {
     const std::span<const Word> words = batch_->words(requests[batch_next_]);
-    const CommandTable::Row* row = commands_.resolve(words);
+    const CommandTable::Row* row = resolve_next(words);
     const auto first = static_cast<std::uint32_t>(hashes_.size());
     if (row) hash_keys(*row, words, hashes_);
     prepared_.push_back(
         {words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
   }
   if (prepared_.size() > 1) prefetch_keys();
+}
+
+// The row of the next request of a window. A pipeline mostly repeats its commands.
+const CommandTable::Row* Dispatcher::resolve_next(std::span<const Word> words) const {
+  if (!prepared_.empty()) {
+    const Prepared& last = prepared_.back();
+    if (last.row && last.row->spec->subcommands.empty() && !last.row->parent &&
+        last.words[0].text == words[0].text) {
+      return last.row;
+    }
+  }
+  return commands_.resolve(words);
 }
 
 void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,

@@ -162,6 +162,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
+  const CommandTable::Row* resolve_next(std::span<const Word> words) const;
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();

@@ -141,9 +141,7 @@ void Database::before_creation(ByteView key, std::uint64_t hash) {
 
 void Database::after_change(ByteView key, std::uint64_t hash) {
   Shard& where = shard(hash);
-  if (Bucket* bucket = where.keys.home(hash)) {
-    bucket->set_version(env_->stripes->keyspace().position());
-  }
+  if (Bucket* bucket = where.keys.home(hash)) stamp(bucket);
   signal_changed(key, hash);
 }
 
@@ -159,16 +157,16 @@ void Database::notify(EventClass event_class, const char* name, ByteView key) {
   env_->changes->events.push_back({event_class, name, index_, Bytes(key)});
 }
 
-void Database::insert(Entry* entry, std::uint64_t hash) {
+EntryTable::Place Database::insert(Entry* entry, std::uint64_t hash) {
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
                                                               : lfu_initial(env_->now_ms));
-  insert_as_it_is(entry, hash);
+  return insert_as_it_is(entry, hash);
 }
 
-void Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
+EntryTable::Place Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
   Shard& where = shard(hash);
-  where.keys.insert({entry}, hash);
   if (entry->has_expiry()) where.expires.insert({entry}, hash);
+  return where.keys.insert({entry}, hash);
 }
 
 void Database::free_entry(Entry* entry) {
@@ -209,12 +207,14 @@ EntryTable::Place Database::place_for_write(ByteView key, std::uint64_t hash) {
   return place;
 }
 
-// Puts a new entry in the place of its key's old one; without a place the key is new.
-void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash) {
+// Puts a new entry in the place of its key's old one; without a place the key is new. Returns where
+// it lies.
+EntryTable::Place Database::store(const EntryTable::Place& place, Entry* entry,
+                                  std::uint64_t hash) {
   if (!place) {
-    insert(entry, hash);
+    const EntryTable::Place fresh = insert(entry, hash);
     if (env_->events_wanted & kEventNew) notify(kEventNew, "new", entry->key());
-    return;
+    return fresh;
   }
   Shard& where = shard(hash);
   Entry* const old = entry_at(place);
@@ -230,6 +230,7 @@ void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t
                                                    : old->access());
   EntryTable::replace(place, {entry});
   free_entry(old);
+  return place;
 }
 
 // Gives an entry another string without another allocation, if its form allows that and little
@@ -257,7 +258,7 @@ bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int
 void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner,
                           std::int64_t expire_ms, const char* event) {
   const std::uint64_t hash = hash_of(key);
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   Entry* const old = entry_at(place);
   before_change(key, hash, old);
 
@@ -266,39 +267,42 @@ void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner
   if (old && set_in_place(old, value, integer, expire_ms)) {
     // done
   } else if (integer) {
-    store(place, Entry::make_integer(key, *integer, expire_ms), hash);
+    place = store(place, Entry::make_integer(key, *integer, expire_ms), hash);
   } else if (value.size() <= Entry::kInlineBytesMax) {
-    store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
+    place = store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
   } else {
-    store(place, Entry::make_shared(key, owner ? owner : SharedBytes::copy_of(value), expire_ms),
-          hash);
+    SharedBytes shared = owner ? owner : SharedBytes::copy_of(value);
+    place = store(place, Entry::make_shared(key, std::move(shared), expire_ms), hash);
   }
-  add_changes();
-  after_change(key, hash);
-  if (event) notify(kEventString, event, key);
+  settle_stored(place, key, hash, kEventString, event);
 }
 
 void Database::set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms,
                            const char* event) {
   const std::uint64_t hash = hash_of(key);
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_integer(key, value, expire_ms), hash);
-  add_changes();
-  after_change(key, hash);
-  if (event) notify(kEventString, event, key);
+  place = store(place, Entry::make_integer(key, value, expire_ms), hash);
+  settle_stored(place, key, hash, kEventString, event);
 }
 
 void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                           const char* event) {
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  place = store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  settle_stored(place, key, hash, event_class_of(type), event);
+}
+
+// The end of a write that stored a whole value at `place`.
+void Database::settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                             EventClass event_class, const char* event) {
   add_changes();
-  after_change(key, hash);
-  if (event) notify(event_class_of(type), event, key);
+  stamp(place.home);
+  signal_changed(key, hash);
+  if (event) notify(event_class, event, key);
 }
 
 bool Database::remove(ByteView key, const char* event) {

@@ -167,7 +167,7 @@ class Database {
   void before_creation(ByteView key, std::uint64_t hash);
   void after_change(ByteView key, std::uint64_t hash);
   // Inserts a new entry for a missing key, with a fresh access clock; no event.
-  void insert(Entry* entry, std::uint64_t hash);
+  EntryTable::Place insert(Entry* entry, std::uint64_t hash);
   // Removes the entry of `key` without event; its value is freed (in the background if large).
   void drop(ByteView key, std::uint64_t hash);
   // Exchanges the entry of an existing key for a rebuilt one.
@@ -178,9 +178,12 @@ class Database {
   void touch(Entry* entry);
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
-  void insert_as_it_is(Entry* entry, std::uint64_t hash);
+  EntryTable::Place insert_as_it_is(Entry* entry, std::uint64_t hash);
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
-  void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  void stamp(Bucket* home) { home->set_version(env_->stripes->keyspace().position()); }
+  void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                     EventClass event_class, const char* event);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
                     std::int64_t expire_ms);
 
