@@ -34,7 +34,10 @@ Status multi(Context& ctx, Args args, ReplyWriter& reply) {
 // EXEC [DRYRUN]
 Status exec(Context& ctx, Args args, ReplyWriter& reply) {
   Result<bool> dry = take_option(ctx, args, "DRYRUN");
-  if (!dry) return dry.error();
+  if (!dry) {
+    ctx.dispatcher().discard(ctx.session());
+    return Error(aborted_exec(dry.error().text()));
+  }
   return ctx.dispatcher().exec(ctx, *dry ? Outcome::kUndo : Outcome::kKeep, reply);
 }
 
