@@ -3,12 +3,14 @@
 A line of the list:   unit <tab> test <tab> reason
 
 The unit may begin with "redis:" or "valkey:" where a line is meant for one suite only; "*" in the
-name of the unit or the test stands for anything.
+name of the unit or the test stands for anything. A reason that begins with "not run: " keeps the
+test from running, for it would harm the tests behind it.
 """
 
 import re
 
 FAILURE_LINES_MAX = 12
+NOT_RUN = "not run: "
 
 
 def _pattern(text):
@@ -20,6 +22,7 @@ class Entry:
         self.number = number
         self.flavour, _, name = unit.rpartition(":")
         self.unit = _pattern(name)
+        self.test_name = test
         self.test = _pattern(test)
         self.text = "%s: %s" % (unit, test)
         self.reason = reason
@@ -50,6 +53,13 @@ class Listed:
         return None
 
 
+    def not_run(self, flavour, unit):
+        """The names of tests to leave out."""
+        return [entry.test_name for entry in self.entries
+                if entry.reason.startswith(NOT_RUN) and entry.flavour in ("", flavour)
+                and entry.unit.match(unit)]
+
+
 class Tally:
     """Adds up the outcomes of units."""
 
@@ -60,7 +70,8 @@ class Tally:
     def add(self, flavour, outcome, whole):
         """`whole`: nothing of the unit was left out on purpose."""
         unit = self.units[outcome.unit] = {
-            "outcome": outcome, "bad": [], "fixed": [], "listed": 0, "good": 0}
+            "outcome": outcome, "bad": [], "fixed": [], "good": 0,
+            "listed": len(self.listed.not_run(flavour, outcome.unit)) if whole else 0}
         for name, text in outcome.failed.items():
             if self.listed.find(flavour, outcome.unit, name):
                 unit["listed"] += 1

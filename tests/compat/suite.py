@@ -94,11 +94,13 @@ class Scratch:
                           if name.endswith(".tcl")]
         return found
 
-    def run(self, unit, options):
+    def run(self, unit, options, skipped):
         """Runs one unit in a process group of its own, which is gone afterwards."""
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--durable", "--dont-clean",
                    "--clients", str(options.clients), "--baseport", str(options.baseport + 40),
                    "--portcount", str(options.portcount - 40), "--timeout", str(options.timeout)]
+        for test in skipped:
+            command += ["--skiptest", test]
         for test in options.only:
             command += ["--only", test]
         outcome = Outcome(unit)
@@ -159,7 +161,8 @@ def _read_output(text, outcome):
         # With --durable the suite cuts ten characters off an error; the next line has all of it.
         first, _, others = failure.strip().partition("\n")
         if first and others.partition("\n")[0].endswith(first):
-            outcome.failed[name] = others
+            failure = others
+        outcome.failed[name] = failure.partition("\n    while executing")[0]
     if not done and not outcome.broken:
         outcome.broken = "the suite ended early: " + text.strip()[-600:]
 
