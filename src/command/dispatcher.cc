@@ -313,7 +313,12 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   outcome.lsn = std::max(ctx.lsn_, settle(ctx, words, raw));
   locked.unlock();
   finish(outcome.lsn);
+  if (outcome.parked) [[unlikely]] {
+    cycles_ = cycles_now();  // it is counted when it is answered
+    return outcome;
+  }
   count(row, session, words);
+  if (!changes_.overdue.empty()) [[unlikely]] remove_overdue();
   return outcome;
 }
 
@@ -400,7 +405,10 @@ ByteView Dispatcher::request_pieces(std::span<const Word> words) {
 Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) {
   LockedStripes& locked = *ctx.env_.stripes;
   if (!changes_.expired.empty()) [[unlikely]] append_expired(changes_);
-  if (changes_.count > 0) journal_run(ctx, words, raw);
+  if (changes_.count > 0) {
+    bump(stats_.changes, changes_.count);
+    journal_run(ctx, words, raw);
+  }
   if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
     signal_touched(locked, changes_);
   }

@@ -121,6 +121,9 @@ class Dispatcher {
   // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
+  // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
+  void count_unserved(Session& session, const Parked& parked, bool failed);
+
   // Removes keys whose time has come in stripes first, first + step, ...; ends after about
   // `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
@@ -198,6 +201,7 @@ class Dispatcher {
   void settle_own_work(LockedStripes& locked);
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
+  void remove_overdue();
 
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();

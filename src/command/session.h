@@ -36,7 +36,6 @@ struct WatchState {
 struct WatchedKey {
   unsigned db;
   Bytes key;
-  bool was_expired;  // at the time of WATCH
 };
 
 struct Transaction {

@@ -123,13 +123,21 @@ Bytes error_text(const OutputBuffer& reply) {
   return text.substr(1, text.size() - 3);
 }
 
-// Whether the key is in the table with its time already over.
-bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) {
+Presence presence_of(LockedStripes& locked, unsigned db, ByteView key, std::int64_t now_ms) {
   const std::uint64_t hash = hash_in_memory(key);
   const EntryTable::Place place = locked.shard(db, hash).keys.find(key, hash);
-  if (!place) return false;
+  if (!place) return Presence::kAbsent;
   const auto* entry = static_cast<const Entry*>(place.item().pointer);
-  return entry->has_expiry() && entry->expire_ms() < ctx.now_ms();
+  const bool stale = entry->has_expiry() && entry->expire_ms() < now_ms;
+  return stale ? Presence::kStale : Presence::kFresh;
+}
+
+// Whether the time of a watched key has run out since it is watched.
+bool ran_out(LockedStripes& locked, const WatchedKey& key, const WatchState* state,
+             std::int64_t now_ms) {
+  if (presence_of(locked, key.db, key.key, now_ms) != Presence::kStale) return false;
+  const Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(key.key)));
+  return !static_cast<const Watchers&>(*stripe.watchers).known_expired({key.db, key.key}, state);
 }
 
 }  // namespace
@@ -171,6 +179,7 @@ struct Dispatcher::TransactionLog {
   unsigned record_db;
   unsigned db;
   std::size_t count = 0;
+  std::uint64_t changes = 0;
   Bytes resp;
 
   void add(unsigned command_db, ByteView words, std::size_t commands = 1) {
@@ -254,7 +263,7 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
   bool dirty = session.watch_state && session.watch_state->dirty.load();
   for (const WatchedKey& key : session.watched) {
-    dirty = dirty || (!key.was_expired && is_expired(ctx, locked, key.db, key.key));
+    dirty = dirty || ran_out(locked, key, session.watch_state.get(), ctx.now_ms());
   }
   remove_watches(session);
   Transaction transaction = std::exchange(session.transaction, {});
@@ -324,6 +333,7 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
     log.add(expired.db, words_scratch_);
   }
   changes_.expired.clear();
+  log.changes += changes_.count;
   add_to_log(inner, request.words, log);
   count(*request.row, ctx.session_, request.words);
 }
@@ -331,6 +341,7 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
 // Journals what a transaction did and tells watchers. The stripes are locked.
 void Dispatcher::settle_transaction(Context& ctx, TransactionLog& log) {
   LockedStripes& locked = *ctx.env_.stripes;
+  KeyspaceStats::bump(stats_.changes, log.changes);
   changes_.count = 0;
   effects_.clear();
   signal_touched(locked, changes_);
@@ -364,16 +375,16 @@ void Dispatcher::watch(Context& ctx, std::span<const Word> keys) {
       return watched.db == db && watched.key == word.text;
     });
     if (known) continue;
-    const bool expired = is_expired(ctx, ctx.stripes(), db, word.text);
-    const std::uint64_t hash = hash_in_memory(word.text);
-    const bool there = static_cast<bool>(ctx.stripes().shard(db, hash).keys.find(word.text, hash));
-    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash));
+    const Presence presence = presence_of(ctx.stripes(), db, word.text, ctx.now_ms());
+    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash_in_memory(word.text)));
     if (!stripe.watchers) stripe.watchers = std::make_unique<Watchers>();
     static_cast<Watchers&>(*stripe.watchers)
         .add({db, Bytes(word.text)},
-             {.state = session.watch_state, .existed = there && !expired, .expired = expired});
+             {.state = session.watch_state,
+              .existed = presence == Presence::kFresh,
+              .expired = presence == Presence::kStale});
     stripe.has_watchers = true;
-    session.watched.push_back({db, Bytes(word.text), expired});
+    session.watched.push_back({db, Bytes(word.text)});
   }
 }
 
@@ -417,8 +428,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
       Stripe& stripe = locked.stripe(i);
       if (stripe.has_watchers) {
         static_cast<Watchers&>(*stripe.watchers).mark_database(db, [&](ByteView key) {
-          const std::uint64_t hash = hash_in_memory(key);
-          return static_cast<bool>(locked.shard(db, hash).keys.find(key, hash));
+          return presence_of(locked, db, key, now_us_ / 1000);
         });
       }
       if (stripe.has_waiters) {

@@ -146,7 +146,7 @@ void Client::run_request(const Request& request) {
 
 // CLIENT REPLY OFF and SKIP. SKIP concerns the request after it.
 void Client::suppress_reply(std::uint64_t begin) {
-  if (blocked_ == Blocked::kNot) out_.truncate(begin);
+  if (blocked_ == Blocked::kNot && !std::exchange(keep_reply_, false)) out_.truncate(begin);
   if (reply_mode_ == ReplyMode::kSkip) {
     reply_mode_ = ReplyMode::kOn;
   } else if (reply_mode_ == ReplyMode::kSkipNext) {
@@ -211,8 +211,12 @@ bool Client::end_wait(UnblockReason reason) {
   if (blocked_ == Blocked::kOnKeys && !worker_.dispatcher().withdraw(parked_)) return false;
   const std::uint64_t begin = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
-  if (reason == UnblockReason::kError) {
-    reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  const bool by_error = reason == UnblockReason::kError;
+  if (parked_) worker_.dispatcher().count_unserved(*this, *parked_, by_error);
+  if (by_error) {
+    constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    worker_.failed(kError);
+    reply.error(kError);
   } else {
     worker_.write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
   }
@@ -289,8 +293,8 @@ void Client::on_writable() {
 void Client::finish_turn(Lsn safe) {
   touched_ = false;
   if (closed_) return;
-  send(safe);
-  check_output_limit();
+  check_output_limit();  // as Redis, of what has gathered before any of it leaves
+  if (!closed_) send(safe);
   if (close_after_reply_ && out_.empty() && !closed_) close();
   publish_status();
 }
@@ -350,7 +354,7 @@ void Client::publish_status() {
   s.shard_channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kShardChannel));
   s.queued = transaction.open ? static_cast<std::int32_t>(transaction.queue.size()) : -1;
   s.watched = static_cast<std::uint32_t>(watched.size());
-  s.query_bytes = parser_.query_buffer_bytes();
+  s.query_bytes = running_ ? parser_.held_bytes() : parser_.query_buffer_bytes();
   s.query_free_bytes = parser_.query_buffer_free_bytes();
   s.output_bytes = out_.size();
   s.output_memory = out_.memory_usage();
@@ -370,6 +374,7 @@ void Client::cron(std::int64_t now_us) {
     return close();
   }
   check_output_limit();
+  parser_.shrink_if_wide();
   if (idle_us > kIdleUs && parser_.requests().empty()) {
     parser_.shrink();
     out_.shrink();

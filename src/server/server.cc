@@ -144,8 +144,14 @@ void Server::register_hooks() {
     set_log_level(to.loglevel);
     return Status(ok);
   });
-  config_.on_change({"port", "bind"}, [this](const Config&, const Config& to) {
-    return listen_elsewhere(to);
+  config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to);
+  });
+  config_.on_change({"oom-score-adj", "oom-score-adj-values"},
+                    [](const Config&, const Config& to) { return set_oom_score(to); });
+  config_.on_change({"proc-title-template"}, [this](const Config&, const Config& to) {
+    set_process_title(to, options_.config_file);
+    return Status(ok);
   });
   config_.on_change({"maxclients"}, [this](const Config&, const Config& to) {
     apply_limits(to);

@@ -47,6 +47,8 @@ struct KeyRef {
 struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
   std::vector<KeyRef> expired;  // deleted because their time had come: journaled before the command
+  // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
+  std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
@@ -62,6 +64,7 @@ struct Changes {
   void clear_but_garbage() {
     count = 0;
     expired.clear();
+    overdue.clear();
     events.clear();
     touched.clear();
     touched_databases.clear();

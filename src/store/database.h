@@ -48,6 +48,7 @@ struct KeyspaceStats {
   std::atomic<std::uint64_t> misses{0};
   std::atomic<std::uint64_t> expired{0};
   std::atomic<std::uint64_t> evicted{0};
+  std::atomic<std::uint64_t> changes{0};
   // Only the owning worker counts, so no locked instruction is needed.
   static void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
