@@ -255,15 +255,14 @@ RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   return env;
 }
 
-void Dispatcher::lock_for(LockedStripes& locked, const CommandSpec& spec,
-                          std::span<const HashedKey> keys) {
-  if (spec.locks == Locks::kKeys) {
+void Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys) {
+  if (locks == Locks::kKeys) {
     if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
     StripeSet set;
     for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
     return locked.lock(set);
   }
-  if (spec.locks == Locks::kAll) {
+  if (locks == Locks::kAll) {
     StripeSet all;
     all.add_all();
     locked.lock(all);
@@ -276,7 +275,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row.spec, keys);
+  lock_for(locked, row.spec->locks_of(words), keys);
   changes_.clear();
   effects_.clear();
   RunEnvironment env = environment(locked);
@@ -482,7 +481,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   hash_keys(*row, words, own_hashes_);
 
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row->spec, own_hashes_);
+  lock_for(locked, row->spec->locks_of(words), own_hashes_);
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;

@@ -173,7 +173,7 @@ class Dispatcher {
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
   void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
-  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
