@@ -79,7 +79,8 @@ enum CommandFlag : std::uint32_t {
   kSecretWords = 1U << 23,   // all words behind the name
   kSecretLogin = 1U << 24,   // the two words behind an AUTH
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
-  kCollectionsCategory = 1U << 26,  // ACL categories @set, @sortedset, @list instead of the group's
+  kBeyondKeys = 1U << 26,    // changes more than keys, so that a rollback cannot take it back
+  kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.
