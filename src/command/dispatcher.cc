@@ -394,6 +394,16 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
   return depends_on(locked, ctx.row_->spec->locks);
 }
 
+void Context::settle_part() { dispatcher_.settle_part(*this); }
+
+// What the run does afterwards starts from nothing; notifications and garbage wait for its end.
+void Dispatcher::settle_part(Context& ctx) {
+  if (changes_.count > 0) journal_run(ctx, ctx.words_, {});
+  signal_touched(*ctx.env_.stripes, changes_);
+  changes_.count = 0;
+  effects_.clear();
+}
+
 void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
   const CommandSpec& spec = *ctx.row_->spec;
   if (spec.journal == JournalForm::kNone || effects_.suppressed()) return;

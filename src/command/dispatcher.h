@@ -18,6 +18,7 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
+#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
@@ -47,6 +48,7 @@ struct DispatchSettings {
   unsigned active_expire_effort = 1;
   std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
   bool monitored = false;        // DispatchHost::monitor() is told of every run
+  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
@@ -127,6 +129,9 @@ class Dispatcher {
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
   bool evict_some(std::int64_t budget_us);
+
+  // Context::settle_part().
+  void settle_part(Context& ctx);
 
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
