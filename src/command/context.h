@@ -58,6 +58,11 @@ class Context {
   bool replaying() const { return env_.expiry == ExpiryMode::kIgnore; }
   bool in_transaction() const { return in_transaction_; }
 
+  // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
+  // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not
+  // where all stripes are held for the whole run.
+  void settle_part();
+
   // --- blocking
   // ---------------------------------------------------------------------------------------- Parks
   // the request until one of `keys` gets a value of `type` (it then runs again from the start) or

@@ -270,15 +270,14 @@ RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   return env;
 }
 
-void Dispatcher::lock_for(LockedStripes& locked, const CommandSpec& spec,
-                          std::span<const HashedKey> keys) {
-  if (spec.locks == Locks::kKeys) {
+void Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys) {
+  if (locks == Locks::kKeys) {
     if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
     StripeSet set;
     for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
     return locked.lock(set);
   }
-  if (spec.locks == Locks::kAll) {
+  if (locks == Locks::kAll) {
     StripeSet all;
     all.add_all();
     locked.lock(all);
@@ -291,7 +290,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row.spec, keys);
+  lock_for(locked, row.spec->locks_of(words), keys);
   changes_.clear();
   effects_.clear();
   RunEnvironment env = environment(locked);
@@ -415,6 +414,16 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
   return depends_on(locked, ctx.row_->spec->locks);
 }
 
+void Context::settle_part() { dispatcher_.settle_part(*this); }
+
+// What the run does afterwards starts from nothing; notifications and garbage wait for its end.
+void Dispatcher::settle_part(Context& ctx) {
+  if (changes_.count > 0) journal_run(ctx, ctx.words_, {});
+  signal_touched(*ctx.env_.stripes, changes_);
+  changes_.count = 0;
+  effects_.clear();
+}
+
 void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
   const CommandSpec& spec = *ctx.row_->spec;
   if (spec.journal == JournalForm::kNone || effects_.suppressed()) return;
@@ -505,7 +514,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   hash_keys(*row, words, own_hashes_);
 
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row->spec, own_hashes_);
+  lock_for(locked, row->spec->locks_of(words), own_hashes_);
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;

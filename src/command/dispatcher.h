@@ -18,6 +18,7 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
+#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
@@ -47,6 +48,7 @@ struct DispatchSettings {
   unsigned active_expire_effort = 1;
   std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
   bool monitored = false;        // DispatchHost::monitor() is told of every run
+  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
@@ -131,6 +133,9 @@ class Dispatcher {
   // evicted.
   bool evict_some(std::int64_t budget_us);
 
+  // Context::settle_part().
+  void settle_part(Context& ctx);
+
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
   Status exec(Context& ctx, Outcome wanted, ReplyWriter& reply);
@@ -186,7 +191,7 @@ class Dispatcher {
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
   void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
-  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);

@@ -253,7 +253,8 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   StripeSet set;
   for (const StoredRequest& request : session.transaction.queue) {
     const CommandSpec& spec = *request.row->spec;
-    if (spec.locks == Locks::kAll || spec.locks == Locks::kEach) set.add_all();
+    const Locks locks = spec.locks_of(request.words);
+    if (locks == Locks::kAll || locks == Locks::kEach) set.add_all();
     each_key(spec, request.words,
              [&](std::size_t i) { set.add(stripe_of(hash_in_memory(request.words[i].text))); });
   }

@@ -41,6 +41,7 @@ EncodingLimits encoding_limits(const Config& c) {
   limits.set_listpack_value = static_cast<std::size_t>(c.set_max_listpack_value);
   limits.zset_listpack_entries = static_cast<std::size_t>(c.zset_max_listpack_entries);
   limits.zset_listpack_value = static_cast<std::size_t>(c.zset_max_listpack_value);
+  limits.hll_sparse_bytes = static_cast<std::size_t>(c.hll_sparse_max_bytes);
   limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
   limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
   return limits;
@@ -167,7 +168,7 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth"},
+                     "list-compress-depth", "hll-sparse-max-bytes"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);

@@ -62,7 +62,10 @@ void Worker::stop() {
 void Worker::take_config() {
   config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
+  const bool same_order =
+      config_ && config_->locale_collate == config_store_.current()->locale_collate;
   config_ = config_store_.current();
+  if (!same_order) collation_ = std::make_shared<Collation>(config_->locale_collate.c_str());
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
@@ -96,6 +99,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
   settings.monitored = server_.monitored();
+  settings.collation = collation_;
   return settings;
 }
 

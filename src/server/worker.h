@@ -208,6 +208,7 @@ class Worker final : public DispatchHost {
   WorkerClock clock_;
   std::shared_ptr<const Config> config_;
   std::uint64_t config_version_{0};
+  std::shared_ptr<const Collation> collation_;
   RequestLimits request_limits_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters

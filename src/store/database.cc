@@ -286,6 +286,18 @@ void Database::set_integer(ByteView key, std::int64_t value, std::int64_t expire
   settle_stored(place, key, hash, kEventString, event);
 }
 
+void Database::set_raw(ByteView key, SharedBytes value, const char* event) {
+  const std::uint64_t hash = hash_of(key);
+  const EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
+  const bool fits = value.size() <= Entry::kInlineBytesMax;
+  store(place, fits ? Entry::make_inline(key, value.view(), Storage::kInlineRaw)
+                    : Entry::make_shared(key, std::move(value)), hash);
+  add_changes();
+  after_change(key, hash);
+  if (event) notify(kEventString, event, key);
+}
+
 void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                           const char* event) {
   const std::uint64_t hash = hash_of(key);

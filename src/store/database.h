@@ -127,6 +127,8 @@ class Database {
   void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
                   const char* event = "set");
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
+  // Sets a string without expiry that stays text even where it is a number's ("raw"): BITOP.
+  void set_raw(ByteView key, SharedBytes value, const char* event);
   // Sets an object, whatever was there; notified under the type's class.
   void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                   const char* event);

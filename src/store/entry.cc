@@ -128,6 +128,13 @@ void Entry::set_inline(ByteView value, Storage storage) {
                                             static_cast<unsigned>(storage) << 4);
 }
 
+char* Entry::grow_inline(std::size_t size) {
+  char* const data = inline_data();
+  std::memset(data + value_size_, 0, size - value_size_);
+  set_inline({data, size}, Storage::kInlineRaw);
+  return data;
+}
+
 const char* Entry::encoding() const {
   switch (storage()) {
     case Storage::kInline:

@@ -91,6 +91,8 @@ class Entry {
   std::size_t inline_capacity() const;
   // Overwrites the inline value; `value` must fit.
   void set_inline(ByteView value, Storage storage);
+  // Lengthens the inline value with zero bytes to `size`, which must fit; it is raw from now on.
+  char* grow_inline(std::size_t size);
 
   // The access clock: seconds for LRU, or LFU's minutes << 8 | counter.
   std::uint32_t access() const { return access_; }
