@@ -109,6 +109,9 @@ struct KeySpec {
   std::int16_t step = 1;
   std::uint16_t flags = 0;
   const char* keyword = nullptr;
+  std::int16_t limit = 0;  // kKeyword: keys are the first 1/limit of the words up to `last`; 0: all
+  // kKeyword: finds the keyword (0: there is none) where a plain search may take another for it.
+  int (*locate)(std::span<const Word> words) = nullptr;
 };
 // key spec lists: at most two ranges cover every command (ZUNIONSTORE: its destination and its
 // sources)
