@@ -71,6 +71,14 @@ class Context {
   // `timeout_ms` 0: forever.
   Status park(std::span<const ByteView> keys, TypeId type, std::int64_t timeout_ms,
               TimeoutReply on_timeout, ReplyWriter& reply);
+  // To be called before park(): the parked request has `text` in the place of a word, since what
+  // that word means changes while it waits.
+  void rewrite_parked(std::size_t word, ByteView text) {
+    parking_.rewritten.emplace_back(word, text);
+  }
+  // To be called before park(): the request also runs again when one of its keys goes or becomes
+  // a value of another type.
+  void wake_on_any_change() { parking_.any_change = true; }
   // Reads a blocking command's timeout (seconds, fractions allowed) as milliseconds. Errors: "ERR
   // timeout is not a float or out of range", "ERR timeout is negative", "ERR timeout is out of
   // range".
@@ -85,6 +93,8 @@ class Context {
     TypeId type = TypeId::kString;
     std::int64_t timeout_ms = 0;
     TimeoutReply on_timeout = TimeoutReply::kNullArray;
+    std::vector<std::pair<std::size_t, Bytes>> rewritten;
+    bool any_change = false;
   };
 
   Dispatcher& dispatcher_;

@@ -113,6 +113,9 @@ struct KeySpec {
   std::int16_t step = 1;
   std::uint16_t flags = 0;
   const char* keyword = nullptr;
+  std::int16_t limit = 0;  // kKeyword: keys are the first 1/limit of the words up to `last`; 0: all
+  // kKeyword: finds the keyword (0: there is none) where a plain search may take another for it.
+  int (*locate)(std::span<const Word> words) = nullptr;
 };
 // At most three cover every command (GEORADIUS: its source and what follows STORE or STOREDIST).
 using KeySpecs = std::array<KeySpec, 3>;

@@ -44,6 +44,8 @@ EncodingLimits encoding_limits(const Config& c) {
   limits.hll_sparse_bytes = static_cast<std::size_t>(c.hll_sparse_max_bytes);
   limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
   limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
+  limits.stream_node_bytes = static_cast<std::size_t>(c.stream_node_max_bytes);
+  limits.stream_node_entries = static_cast<std::int64_t>(c.stream_node_max_entries);
   return limits;
 }
 

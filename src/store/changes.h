@@ -42,6 +42,7 @@ struct KeyEvent {
 struct KeyRef {
   unsigned db;
   Bytes key;
+  bool awaited = true;  // false: the change is none that anybody waits for, though watched
 };
 
 struct Changes {

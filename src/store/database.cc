@@ -139,16 +139,16 @@ void Database::before_creation(ByteView key, std::uint64_t hash) {
   if (hidden) drop(key, hash);
 }
 
-void Database::after_change(ByteView key, std::uint64_t hash) {
+void Database::after_change(ByteView key, std::uint64_t hash, bool awaited) {
   Shard& where = shard(hash);
   if (Bucket* bucket = where.keys.home(hash)) stamp(bucket);
-  signal_changed(key, hash);
+  signal_changed(key, hash, awaited);
 }
 
-void Database::signal_changed(ByteView key, std::uint64_t hash) {
+void Database::signal_changed(ByteView key, std::uint64_t hash, bool awaited) {
   Stripe& where = stripe(hash);
   if (where.has_watchers || where.has_waiters) [[unlikely]] {
-    env_->changes->touched.push_back({index_, Bytes(key)});
+    env_->changes->touched.push_back({index_, Bytes(key), awaited});
   }
 }
 
