@@ -5,6 +5,7 @@
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
 #include "src/command/keys.h"
+#include "src/command/removals.h"
 #include "src/command/transaction.h"
 
 namespace memoir {
@@ -448,12 +449,13 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
 
 // Expiry is the server's own doing, whoever stumbled over the key.
 void Dispatcher::append_expired(const Changes& changes) {
-  for (const KeyRef& expired : changes.expired) {
-    words_scratch_.clear();
-    const ByteView words[] = {settings.lazyfree_expire ? "UNLINK" : "DEL", expired.key};
-    append_request(words_scratch_, words);
-    const Lsn lsn = append(nullptr, expired.db, words_scratch_, now_us_);
-    keyspace_.stripe(stripe_of(hash_in_memory(expired.key))).last_lsn = lsn;
+  const ByteView del = settings.lazyfree_expire ? "UNLINK" : "DEL";
+  for (const Removal& removal : changes.expired) {
+    Lsn lsn = 0;
+    each_removal_request(removal, del, words_scratch_, [&](ByteView request) {
+      lsn = append(nullptr, removal.db, request, now_us_);
+    });
+    keyspace_.stripe(stripe_of(hash_in_memory(removal.key))).last_lsn = lsn;
   }
 }
 

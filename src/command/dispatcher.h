@@ -126,8 +126,8 @@ class Dispatcher {
   // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
   void count_unserved(Session& session, const Parked& parked, bool failed);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
-  // `budget_us`. Called some times a second. Returns how many were removed.
+  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
+  // about `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -228,6 +228,9 @@ class Dispatcher {
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
+  std::size_t expire_members_in(unsigned stripe, unsigned db);
+  template <class F>
+  std::size_t remove_due(LockedStripes& locked, F&& remove);
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);

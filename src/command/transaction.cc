@@ -6,6 +6,7 @@
 
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
+#include "src/command/removals.h"
 #include "src/command/watching.h"
 #include "src/store/undo.h"
 
@@ -327,11 +328,9 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   Context inner(*this, ctx.session_, ctx.env_, effects_);
   inner.in_transaction_ = true;
   call(inner, *request.row, request.words, reply);
-  for (const KeyRef& expired : changes_.expired) {
-    words_scratch_.clear();
-    const ByteView words[] = {"DEL", expired.key};
-    append_request(words_scratch_, words);
-    log.add(expired.db, words_scratch_);
+  for (const Removal& removal : changes_.expired) {
+    each_removal_request(removal, "DEL", words_scratch_,
+                         [&](ByteView words) { log.add(removal.db, words); });
   }
   changes_.expired.clear();
   log.changes += changes_.count;

@@ -139,6 +139,7 @@ void Server::fill_stats(InfoSources& sources) {
     const KeyspaceStats& keys = worker.keyspace_stats();
     stats.keyspace_hits += read(keys.hits);
     stats.keyspace_misses += read(keys.misses);
+    stats.expired_members += read(keys.expired_members);
     stats.expired_keys += read(keys.expired);
     stats.evicted_keys += read(keys.evicted);
   });

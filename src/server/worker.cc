@@ -480,7 +480,10 @@ void Worker::reset_stats() {
   }
   Dispatcher& dispatcher = *shared_dispatcher_.load();
   KeyspaceStats& keys = dispatcher.stats();
-  for (auto* counter : {&keys.hits, &keys.misses, &keys.expired, &keys.evicted}) clear(*counter);
+  for (auto* counter :
+       {&keys.hits, &keys.misses, &keys.expired, &keys.expired_members, &keys.evicted}) {
+    clear(*counter);
+  }
   for (CommandStats& stats : dispatcher.command_stats()) {
     for (auto* counter : {&stats.calls, &stats.cycles, &stats.rejected, &stats.failed}) {
       clear(*counter);
