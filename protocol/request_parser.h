@@ -81,6 +81,8 @@ class RequestParser {
   bool has_pending() const { return begin_ != end_ || large_; }
   std::size_t query_buffer_bytes() const;       // unparsed bytes, CLIENT LIST's qbuf
   std::size_t query_buffer_free_bytes() const;  // qbuf-free
+  // Of the words of a request that is not complete yet: CLIENT LIST's argv-mem.
+  std::size_t pending_argument_bytes() const;
   std::size_t memory_usage() const;
   // Gives memory back when the connection is idle.
   void shrink();

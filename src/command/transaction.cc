@@ -231,6 +231,7 @@ void Dispatcher::run_queued(Context& ctx, std::span<const StoredRequest> queue,
       append_request(words_scratch_, words);
       log.add(expired.db, words_scratch_);
     }
+    if (!changes_.expired.empty()) tell_trackers(locked, changes_);
     changes_.expired.clear();
     add_to_log(inner, request.words, log);
     count(*request.row, ctx.session_, request.words);
@@ -304,8 +305,9 @@ void Dispatcher::remove_watches(Session& session) {
   session.watch_state.reset();
 }
 
-// Tells watchers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes are locked.
 void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
+  tell_trackers(locked, changes);
   for (KeyRef& touched : changes.touched) {
     Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
     if (stripe.has_watchers) {
@@ -332,8 +334,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
       }
     });
   }
-  changes.touched.clear();
-  changes.touched_databases.clear();
+  changes.clear_touched();
 }
 
 }  // namespace memoir

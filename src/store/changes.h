@@ -48,10 +48,14 @@ struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
   std::vector<KeyRef> expired;  // deleted because their time had come: journaled before the command
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
-  std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
+  // Changed keys of stripes where somebody watches, waits or tracks.
+  std::vector<KeyRef> touched;
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
   // clients.
   std::vector<unsigned> touched_databases;
+  // How many of `touched` and `touched_databases` those who track keys have been told of.
+  std::size_t touched_told = 0;
+  std::size_t databases_told = 0;
   // Values whose freeing is too long for now; the server frees them in the background.
   std::vector<std::unique_ptr<Object>> garbage;
 
@@ -59,9 +63,13 @@ struct Changes {
     count = 0;
     expired.clear();
     events.clear();
+    clear_touched();
+    garbage.clear();
+  }
+  void clear_touched() {
     touched.clear();
     touched_databases.clear();
-    garbage.clear();
+    touched_told = databases_told = 0;
   }
 };
 
