@@ -174,6 +174,7 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   }
   if (queued) {
     session.transaction.queue.push_back(StoredRequest::copy_of(words, &row));
+    for (const Word& word : words) session.transaction.bytes += word.text.size();
     reply.simple("QUEUED");
     return {};
   }
@@ -294,6 +295,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   lock_for(locked, row.spec->locks_of(words), keys);
   changes_.clear();
   effects_.clear();
+  source_ = session.identity.id;
   RunEnvironment env = environment(locked);
   env.touch = !session.identity.no_touch;
   env.hashed_keys = keys;
@@ -338,6 +340,7 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
     bump(command_stats_[row.index].failed);
     host_.failed(status.error().text());
   }
+  if (ctx.session_.identity.tracker != 0) [[unlikely]] track(ctx, words);
 }
 
 void Dispatcher::count(const CommandTable::Row& row, Session& session,
@@ -499,6 +502,12 @@ void Dispatcher::finish(Lsn lsn) {
     host_.free_later(std::move(changes_.garbage));
     changes_.garbage.clear();
   }
+  if (!invalidations_.empty()) [[unlikely]] {
+    std::vector<Invalidation> invalidations = std::move(invalidations_);
+    invalidations_.clear();
+    host_.invalidate(std::move(invalidations), source_, lsn);
+  }
+  source_ = 0;
   if (!ready_.empty()) [[unlikely]] serve_waiting();
 }
 

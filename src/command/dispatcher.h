@@ -22,6 +22,7 @@
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
+#include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
@@ -65,6 +66,12 @@ class DispatchHost {
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // `source` is the client whose run it was; 0: the server itself.
+  virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                          Lsn lsn) {
+    (void)invalidations, (void)source, (void)lsn;
+  }
   // Frees values in the background.
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
@@ -135,6 +142,9 @@ class Dispatcher {
 
   // Context::settle_part().
   void settle_part(Context& ctx);
+  // Forgets tracked keys, whose clients are told, until there are at most `keys_max`, for at most
+  // about `budget_us`. False: there are still more.
+  bool limit_tracked(std::uint64_t keys_max, std::int64_t budget_us);
 
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
@@ -203,6 +213,10 @@ class Dispatcher {
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
   void signal_touched(LockedStripes& locked, Changes& changes);
+  void tell_trackers(LockedStripes& locked, Changes& changes);
+  void forget_all_tracked(LockedStripes& locked);
+  void track(Context& ctx, std::span<const Word> words);
+  bool forget_one_tracked();
   void settle_own_work(LockedStripes& locked);
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
@@ -262,6 +276,8 @@ class Dispatcher {
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
+  std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};

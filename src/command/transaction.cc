@@ -332,6 +332,7 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
     each_removal_request(removal, "DEL", words_scratch_,
                          [&](ByteView words) { log.add(removal.db, words); });
   }
+  if (!changes_.expired.empty()) tell_trackers(*ctx.env_.stripes, changes_);
   changes_.expired.clear();
   log.changes += changes_.count;
   add_to_log(inner, request.words, log);
@@ -411,8 +412,9 @@ void Dispatcher::remove_watches(Session& session) {
   session.watch_state.reset();
 }
 
-// Tells watchers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes are locked.
 void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
+  tell_trackers(locked, changes);
   for (KeyRef& touched : changes.touched) {
     Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
     if (stripe.has_watchers) {
@@ -438,8 +440,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
       }
     });
   }
-  changes.touched.clear();
-  changes.touched_databases.clear();
+  changes.clear_touched();
 }
 
 }  // namespace memoir

@@ -86,6 +86,7 @@ Server::Server(Config config, ServerOptions options)
   add_commands(*now);
   register_hooks();
   apply_limits(*now);
+  apply_client_memory(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
 
@@ -141,6 +142,10 @@ void Server::register_hooks() {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
     }
+    return Status(ok);
+  });
+  config_.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config& to) {
+    apply_client_memory(to);
     return Status(ok);
   });
   config_.on_change({"loglevel"}, [](const Config&, const Config& to) {

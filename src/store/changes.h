@@ -65,10 +65,14 @@ struct Changes {
   // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
   std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
-  std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
+  // Changed keys of stripes where somebody watches, waits or tracks.
+  std::vector<KeyRef> touched;
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
   // clients.
   std::vector<unsigned> touched_databases;
+  // How many of `touched` and `touched_databases` those who track keys have been told of.
+  std::size_t touched_told = 0;
+  std::size_t databases_told = 0;
   // Values whose freeing is too long for now; the server frees them in the background.
   std::vector<std::unique_ptr<Object>> garbage;
   // What readers see in place of values with members whose time is over but that must stay.
@@ -84,8 +88,12 @@ struct Changes {
     expired.clear();
     overdue.clear();
     events.clear();
+    clear_touched();
+  }
+  void clear_touched() {
     touched.clear();
     touched_databases.clear();
+    touched_told = databases_told = 0;
   }
 };
 

@@ -220,7 +220,8 @@ void Database::after_change(ByteView key, std::uint64_t hash, bool awaited) {
 
 void Database::signal_changed(ByteView key, std::uint64_t hash, bool awaited) {
   Stripe& where = stripe(hash);
-  if (where.has_watchers || where.has_waiters) [[unlikely]] {
+  if (where.has_watchers || where.has_waiters || where.has_trackers ||
+      env_->stripes->keyspace().broadcasting()) [[unlikely]] {
     env_->changes->touched.push_back({index_, Bytes(key), awaited});
   }
 }
