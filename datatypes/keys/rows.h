@@ -13,6 +13,7 @@ std::span<const CommandSpec> member_expiry_commands();  // EXPIREMEMBER, MEMBERT
 std::span<const CommandSpec> rename_commands();    // RENAME, MOVE, COPY
 std::span<const CommandSpec> object_commands();    // OBJECT
 std::span<const CommandSpec> scan_commands();      // SCAN, KEYS, RANDOMKEY, DBSIZE
+std::span<const CommandSpec> prefix_commands();    // DELPREFIX
 std::span<const CommandSpec> database_commands();  // FLUSHDB, FLUSHALL, SWAPDB, SELECT
 
 }  // namespace memoir

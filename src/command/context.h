@@ -64,6 +64,11 @@ class Context {
   }
   bool in_transaction() const { return in_transaction_; }
 
+  // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
+  // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not
+  // where all stripes are held for the whole run.
+  void settle_part();
+
   // --- blocking
   // ---------------------------------------------------------------------------------------- Parks
   // the request until one of `keys` gets a value of `type` (it then runs again from the start) or
@@ -72,6 +77,14 @@ class Context {
   // `timeout_ms` 0: forever.
   Status park(std::span<const ByteView> keys, TypeId type, std::int64_t timeout_ms,
               TimeoutReply on_timeout, ReplyWriter& reply);
+  // To be called before park(): the parked request has `text` in the place of a word, since what
+  // that word means changes while it waits.
+  void rewrite_parked(std::size_t word, ByteView text) {
+    parking_.rewritten.emplace_back(word, text);
+  }
+  // To be called before park(): the request also runs again when one of its keys goes or becomes
+  // a value of another type.
+  void wake_on_any_change() { parking_.any_change = true; }
   // Reads a blocking command's timeout (seconds, fractions allowed) as milliseconds. Errors: "ERR
   // timeout is not a float or out of range", "ERR timeout is negative", "ERR timeout is out of
   // range".
@@ -86,6 +99,8 @@ class Context {
     TypeId type = TypeId::kString;
     std::int64_t timeout_ms = 0;
     TimeoutReply on_timeout = TimeoutReply::kNullArray;
+    std::vector<std::pair<std::size_t, Bytes>> rewritten;
+    bool any_change = false;
   };
 
   Dispatcher& dispatcher_;

@@ -105,6 +105,22 @@ std::size_t Dispatcher::remove_due(LockedStripes& locked, F&& remove) {
   return removed;
 }
 
+// What a walk over the keys left to be removed. Each key is looked at again: it may be another by
+// now.
+void Dispatcher::remove_overdue() {
+  const std::vector<KeyRef> overdue = std::exchange(changes_.overdue, {});
+  if (settings.expiry != ExpiryMode::kDelete) return;
+  for (const KeyRef& key : overdue) {
+    LockedStripes locked(keyspace_);
+    locked.lock_one(stripe_of(hash_in_memory(key.key)));
+    changes_.clear();
+    RunEnvironment env = environment(locked);
+    env.lazy_free = settings.lazyfree_expire;
+    Database(env, key.db).peek(key.key);
+    settle_own_work(locked);
+  }
+}
+
 // The end of a run that no client asked for (expiry, eviction): what was removed stands in
 // changes_.expired.
 void Dispatcher::settle_own_work(LockedStripes& locked) {

@@ -31,6 +31,7 @@ enum InfoSection : std::uint32_t {
   kInfoCluster = 1U << 11,
   kInfoKeyspace = 1U << 12,
   kInfoAll = (1U << 13) - 1,
+  kInfoDebug = 1U << 13,  // by its name only
   kInfoDefault = kInfoAll & ~(kInfoCommandStats | kInfoLatencyStats),
 };
 
@@ -140,6 +141,10 @@ struct StatFigures {
   std::uint64_t loop_command_us = 0;
   std::uint64_t loop_turns_per_second = 0;
   std::uint64_t loop_turn_us = 0;
+  std::uint64_t loop_us_max = 0;
+  std::uint64_t loop_commands_max = 0;
+  std::uint64_t journal_us = 0;
+  std::uint64_t cron_us = 0;
   std::uint64_t denied_auth = 0;
   std::uint64_t denied_commands = 0;
   std::uint64_t denied_keys = 0;

@@ -6,6 +6,7 @@
 #include "src/base/number.h"
 #include "src/store/edit.h"
 #include "src/store/string_edit.h"
+#include "src/store/undo.h"
 
 namespace memoir {
 namespace {
@@ -196,6 +197,7 @@ Entry* Database::lookup(ByteView key) {
 }
 
 void Database::before_change(ByteView key, std::uint64_t hash, const Entry* entry) {
+  if (env_->undo) [[unlikely]] env_->undo->before_change(index_, key, entry);
   ChangeObserver* observer = env_->stripes->keyspace().observer();
   if (observer) [[unlikely]] {
     Shard& where = shard(hash);
@@ -211,18 +213,17 @@ void Database::before_creation(ByteView key, std::uint64_t hash) {
   if (hidden) drop(key, hash);
 }
 
-void Database::after_change(ByteView key, std::uint64_t hash) {
+void Database::after_change(ByteView key, std::uint64_t hash, bool awaited) {
   Shard& where = shard(hash);
-  if (Bucket* bucket = where.keys.home(hash)) {
-    bucket->set_version(env_->stripes->keyspace().position());
-  }
-  signal_changed(key, hash);
+  if (Bucket* bucket = where.keys.home(hash)) stamp(bucket);
+  signal_changed(key, hash, awaited);
 }
 
-void Database::signal_changed(ByteView key, std::uint64_t hash) {
+void Database::signal_changed(ByteView key, std::uint64_t hash, bool awaited) {
   Stripe& where = stripe(hash);
-  if (where.has_watchers || where.has_waiters) [[unlikely]] {
-    env_->changes->touched.push_back({index_, Bytes(key)});
+  if (where.has_watchers || where.has_waiters || where.has_trackers ||
+      env_->stripes->keyspace().broadcasting()) [[unlikely]] {
+    env_->changes->touched.push_back({index_, Bytes(key), awaited});
   }
 }
 
@@ -263,11 +264,15 @@ void Database::list_member_expiry(ByteView key, std::uint64_t hash) {
   if (!entry->has_member_expiry()) list_members(entry, hash);
 }
 
-void Database::insert(Entry* entry, std::uint64_t hash) {
+EntryTable::Place Database::insert(Entry* entry, std::uint64_t hash) {
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
                                                               : lfu_initial(env_->now_ms));
-  shard(hash).keys.insert({entry}, hash);
+  return insert_as_it_is(entry, hash);
+}
+
+EntryTable::Place Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
   list(entry, hash);
+  return shard(hash).keys.insert({entry}, hash);
 }
 
 void Database::free_entry(Entry* entry) {
@@ -309,12 +314,14 @@ EntryTable::Place Database::place_for_write(ByteView key, std::uint64_t hash) {
   return place;
 }
 
-// Puts a new entry in the place of its key's old one; without a place the key is new.
-void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash) {
+// Puts a new entry in the place of its key's old one; without a place the key is new. Returns where
+// it lies.
+EntryTable::Place Database::store(const EntryTable::Place& place, Entry* entry,
+                                  std::uint64_t hash) {
   if (!place) {
-    insert(entry, hash);
+    const EntryTable::Place fresh = insert(entry, hash);
     if (env_->events_wanted & kEventNew) notify(kEventNew, "new", entry->key());
-    return;
+    return fresh;
   }
   Shard& where = shard(hash);
   Entry* const old = entry_at(place);
@@ -332,6 +339,7 @@ void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t
                                                    : old->access());
   EntryTable::replace(place, {entry});
   free_entry(old);
+  return place;
 }
 
 // Gives an entry another string without another allocation, if its form allows that and little
@@ -359,7 +367,7 @@ bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int
 void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner,
                           std::int64_t expire_ms, const char* event) {
   const std::uint64_t hash = hash_of(key);
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   Entry* const old = entry_at(place);
   before_change(key, hash, old);
 
@@ -368,24 +376,32 @@ void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner
   if (old && set_in_place(old, value, integer, expire_ms)) {
     // done
   } else if (integer) {
-    store(place, Entry::make_integer(key, *integer, expire_ms), hash);
+    place = store(place, Entry::make_integer(key, *integer, expire_ms), hash);
   } else if (value.size() <= Entry::kInlineBytesMax) {
-    store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
+    place = store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
   } else {
-    store(place, Entry::make_shared(key, owner ? owner : SharedBytes::copy_of(value), expire_ms),
-          hash);
+    SharedBytes shared = owner ? owner : SharedBytes::copy_of(value);
+    place = store(place, Entry::make_shared(key, std::move(shared), expire_ms), hash);
   }
-  add_changes();
-  after_change(key, hash);
-  if (event) notify(kEventString, event, key);
+  settle_stored(place, key, hash, kEventString, event);
 }
 
 void Database::set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms,
                            const char* event) {
   const std::uint64_t hash = hash_of(key);
+  EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
+  place = store(place, Entry::make_integer(key, value, expire_ms), hash);
+  settle_stored(place, key, hash, kEventString, event);
+}
+
+void Database::set_raw(ByteView key, SharedBytes value, const char* event) {
+  const std::uint64_t hash = hash_of(key);
   const EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_integer(key, value, expire_ms), hash);
+  const bool fits = value.size() <= Entry::kInlineBytesMax;
+  store(place, fits ? Entry::make_inline(key, value.view(), Storage::kInlineRaw)
+                    : Entry::make_shared(key, std::move(value)), hash);
   add_changes();
   after_change(key, hash);
   if (event) notify(kEventString, event, key);
@@ -395,12 +411,19 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
                           const char* event) {
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  place = store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  settle_stored(place, key, hash, event_class_of(type), event);
+}
+
+// The end of a write that stored a whole value at `place`.
+void Database::settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                             EventClass event_class, const char* event) {
   add_changes();
-  after_change(key, hash);
-  if (event) notify(event_class_of(type), event, key);
+  stamp(place.home);
+  signal_changed(key, hash);
+  if (event) notify(event_class, event, key);
 }
 
 bool Database::remove(ByteView key, const char* event) {
@@ -441,6 +464,14 @@ void Database::put(ByteView key, Entry* entry) {
   if (entry->key() != key) entry = Entry::rebuild(entry, key, entry->expire_ms());
   store(place, entry, hash);
   entry->set_access(access);
+  after_change(key, hash);
+}
+
+void Database::restore(ByteView key, Entry* entry) {
+  const std::uint64_t hash = hash_in_memory(key);
+  drop(key, hash);
+  if (entry) insert_as_it_is(entry, hash);
+  // The bucket's version may only grow, even where its keys are again what they were.
   after_change(key, hash);
 }
 

@@ -50,11 +50,14 @@ struct KeyspaceStats {
   std::atomic<std::uint64_t> expired{0};
   std::atomic<std::uint64_t> expired_members{0};
   std::atomic<std::uint64_t> evicted{0};
+  std::atomic<std::uint64_t> changes{0};
   // Only the owning worker counts, so no locked instruction is needed.
   static void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
 };
+
+class UndoLog;
 
 // What a run brings along; shared by the handles of all databases it touches.
 struct RunEnvironment {
@@ -73,6 +76,7 @@ struct RunEnvironment {
   unsigned lfu_log_factor = 10;
   unsigned lfu_decay_minutes = 1;
   Random* random = nullptr;
+  UndoLog* undo = nullptr;  // of a run that may be rolled back (undo.h)
 };
 
 template <class T>
@@ -130,6 +134,8 @@ class Database {
   void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
                   const char* event = "set");
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
+  // Sets a string without expiry that stays text even where it is a number's ("raw"): BITOP.
+  void set_raw(ByteView key, SharedBytes value, const char* event);
   // Sets an object, whatever was there; notified under the type's class.
   void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                   const char* event);
@@ -140,6 +146,10 @@ class Database {
   Entry* take(ByteView key);
   // Puts an entry taken elsewhere under `key`, replacing what is there; no event.
   void put(ByteView key, Entry* entry);
+
+  // Makes `entry`, which is given to the table, what is under its key (null: nothing is), whatever
+  // is there now; no event, no touch, no change counted. For rollback.
+  void restore(ByteView key, Entry* entry);
 
   // Sets (kNoExpiry: removes) the expiry of an existing key; counts as a change; no event.
   void set_expiry(ByteView key, std::int64_t expire_ms);
@@ -153,8 +163,8 @@ class Database {
   // ----------------------------------------
   void notify(EventClass event_class, const char* name, ByteView key);
   void add_changes(std::uint64_t count = 1) { env_->changes->count += count; }
-  // Tells watchers and waiting clients that `key` is another now.
-  void signal_changed(ByteView key, std::uint64_t hash);
+  // Tells watchers and, if it may be what they wait for, waiting clients that `key` is another now.
+  void signal_changed(ByteView key, std::uint64_t hash, bool awaited = true);
 
   std::uint64_t hash_of(ByteView key) const {
     const std::span<const HashedKey> known = env_->hashed_keys;
@@ -170,9 +180,9 @@ class Database {
   // The same for a missing key that is about to be created. One that is only hidden, since its time
   // is over and this is not the place where keys expire, goes.
   void before_creation(ByteView key, std::uint64_t hash);
-  void after_change(ByteView key, std::uint64_t hash);
+  void after_change(ByteView key, std::uint64_t hash, bool awaited = true);
   // Inserts a new entry for a missing key, with a fresh access clock; no event.
-  void insert(Entry* entry, std::uint64_t hash);
+  EntryTable::Place insert(Entry* entry, std::uint64_t hash);
   // Removes the entry of `key` without event; its value is freed (in the background if large).
   void drop(ByteView key, std::uint64_t hash);
   // Exchanges the entry of an existing key for a rebuilt one.
@@ -191,8 +201,12 @@ class Database {
   void touch(Entry* entry);
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
+  EntryTable::Place insert_as_it_is(Entry* entry, std::uint64_t hash);
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
-  void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  void stamp(Bucket* home) { home->set_version(env_->stripes->keyspace().position()); }
+  void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                     EventClass event_class, const char* event);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
                     std::int64_t expire_ms);
 

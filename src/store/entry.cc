@@ -71,6 +71,27 @@ Entry* Entry::rebuild(Entry* from, ByteView key, std::int64_t expire_ms) {
   return entry;
 }
 
+Entry* Entry::copy(const Entry& from, ByteView key) {
+  Entry* entry = nullptr;
+  switch (from.storage()) {
+    case Storage::kInline:
+    case Storage::kInlineRaw:
+      entry = make_inline(key, from.bytes(), from.storage(), from.expire_ms());
+      break;
+    case Storage::kInteger:
+      entry = make_integer(key, from.integer(), from.expire_ms());
+      break;
+    case Storage::kShared:
+      entry = make_shared(key, from.shared(), from.expire_ms());
+      break;
+    case Storage::kObject:
+      entry = make_object(key, from.object()->copy(), from.expire_ms());
+      break;
+  }
+  entry->access_ = from.access_;
+  return entry;
+}
+
 void Entry::destroy(Entry* entry) {
   if (entry->storage() == Storage::kObject) delete entry->object();
   if (entry->storage() == Storage::kShared) {
@@ -107,6 +128,13 @@ void Entry::set_inline(ByteView value, Storage storage) {
   value_size_ = static_cast<std::uint8_t>(value.size());
   type_storage_ = static_cast<std::uint8_t>((type_storage_ & 15) |
                                             static_cast<unsigned>(storage) << 4);
+}
+
+char* Entry::grow_inline(std::size_t size) {
+  char* const data = inline_data();
+  std::memset(data + value_size_, 0, size - value_size_);
+  set_inline({data, size}, Storage::kInlineRaw);
+  return data;
 }
 
 const char* Entry::encoding() const {

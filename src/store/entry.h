@@ -46,6 +46,9 @@ class Entry {
                             std::int64_t expire_ms = kNoExpiry);
   // The same value (moved, not copied) under another key or with another expiry; `from` is freed.
   static Entry* rebuild(Entry* from, ByteView key, std::int64_t expire_ms);
+  // A new entry with the same value, expiry, encoding and access clock under `key`. A long string
+  // is shared, an object copied.
+  static Entry* copy(const Entry& from, ByteView key);
   // Frees the entry and its value.
   static void destroy(Entry* entry);
   // Frees the entry alone and hands out its value, for background freeing.
@@ -95,6 +98,8 @@ class Entry {
   std::size_t inline_capacity() const;
   // Overwrites the inline value; `value` must fit.
   void set_inline(ByteView value, Storage storage);
+  // Lengthens the inline value with zero bytes to `size`, which must fit; it is raw from now on.
+  char* grow_inline(std::size_t size);
 
   // The access clock: seconds for LRU, or LFU's minutes << 8 | counter.
   std::uint32_t access() const { return access_; }
