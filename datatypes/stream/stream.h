@@ -34,7 +34,7 @@ struct StreamTrim {
   By by = By::kNothing;
   bool whole_nodes = false;     // only nodes that go as a whole
   std::uint64_t length = 0;     // kLength: entries that stay
-  StreamId first;               // kId: the smallest id that stays
+  StreamId first{};             // kId: the smallest id that stays
   std::uint64_t limit = 0;      // entries removed at most; 0: no limit. For whole_nodes only
   StreamReferences references = StreamReferences::kKeep;
 };

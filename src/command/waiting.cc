@@ -117,7 +117,8 @@ void Dispatcher::serve_key(const KeyRef& key) {
       const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
       if (place) type = static_cast<const Entry*>(place.item().pointer)->type();
     }
-    if (i == 0) any_change = std::ranges::any_of(waiting, [](const auto& parked) { return parked->any_change; });
+    const auto wants_any = [](const auto& parked) { return parked->any_change; };
+    if (i == 0) any_change = std::ranges::any_of(waiting, wants_any);
     if (!type && !any_change) return;
     if (i == waiting.size()) return;
     Parked& parked = *waiting[i];

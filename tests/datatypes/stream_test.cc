@@ -77,10 +77,11 @@ StreamId random_id(std::mt19937_64& random, StreamId below) {
 }
 
 void trim_model(Model& model, const StreamTrim& trim) {
-  while (!model.empty() && (trim.by == StreamTrim::By::kLength ? model.size() > trim.length
-                                                               : model.begin()->first < trim.first)) {
-    model.erase(model.begin());
-  }
+  const auto goes = [&] {
+    if (trim.by == StreamTrim::By::kLength) return model.size() > trim.length;
+    return model.begin()->first < trim.first;
+  };
+  while (!model.empty() && goes()) model.erase(model.begin());
 }
 
 ByteView operator""_bytes(const char* text, std::size_t size) { return {text, size}; }
@@ -162,8 +163,11 @@ TEST_CASE("trimming whole nodes leaves at least what was asked for", "[stream]")
     for (int i = 0; i < 20; ++i) stream.erase({random() % 60 + 1, 0});
     stream.settle_first();
     const std::size_t before = stream.size();
-    StreamTrim trim{.by = StreamTrim::By::kLength, .whole_nodes = true,
-                    .length = random() % 40, .limit = random() % 30};
+    StreamTrim trim;
+    trim.by = StreamTrim::By::kLength;
+    trim.whole_nodes = true;
+    trim.length = random() % 40;
+    trim.limit = random() % 30;
     const StreamTrimmed done = stream.trim(trim);
     REQUIRE(stream.verify());
     REQUIRE(stream.size() == before - done.entries);

@@ -271,7 +271,8 @@ NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
 # A swap could make a lifetime of a second, which ends here before there.
 NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
 
-CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"} | grammar_stream.CONTAINERS
+CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
+CONTAINERS |= grammar_stream.CONTAINERS
 
 BLOCKING = {
     b"BLPOP",
