@@ -121,6 +121,7 @@ class Stream final : public Object {
   Nodes nodes_;
   std::uint64_t length_{0};
   Marks marks_;
+  bool first_erased_{false};  // marks_.first is to be found anew
   Groups groups_;
 };
 
