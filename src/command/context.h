@@ -56,7 +56,18 @@ class Context {
   // True while records are applied (recovery, a primary's stream): what they say is true whatever
   // the clock.
   bool replaying() const { return env_.expiry == ExpiryMode::kIgnore; }
+  // Whether what is over goes here and now, rather than when others say so.
+  bool expires_here() const { return env_.expiry == ExpiryMode::kDelete; }
+  // Counts members that went since their moment was over already when it was set.
+  void count_expired_members(std::size_t count) {
+    KeyspaceStats::bump(env_.stats->expired_members, count);
+  }
   bool in_transaction() const { return in_transaction_; }
+
+  // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
+  // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not
+  // where all stripes are held for the whole run.
+  void settle_part();
 
   // --- blocking
   // ---------------------------------------------------------------------------------------- Parks

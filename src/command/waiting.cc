@@ -8,6 +8,20 @@
 #include "src/command/keys.h"
 
 namespace memoir {
+namespace {
+
+// Stands for the client of a parked request, which may belong to another thread.
+class ProxySession final : public Session {
+ public:
+  explicit ProxySession(const Parked& parked) : parked_(parked) {}
+  Bytes address() const override { return parked_.address; }
+  Bytes client_name() const override { return parked_.client_name; }
+
+ private:
+  const Parked& parked_;
+};
+
+}  // namespace
 
 void WaitQueues::remove(const Key& key, const Parked* parked) {
   const auto found = queues_.find(key);
@@ -43,6 +57,8 @@ void Dispatcher::park(Context& ctx, std::span<const Word> words,
     parked->request = StoredRequest::copy_of(rewritten, ctx.row_);
   }
   parked->identity = ctx.session_.identity;
+  parked->address = ctx.session_.address();
+  parked->client_name = ctx.session_.client_name();
   parked->journal_session = journal_session(&ctx.session_);
   parked->type = parking.type;
   parked->any_change = parking.any_change;
@@ -73,6 +89,13 @@ bool Dispatcher::withdraw(const std::shared_ptr<Parked>& parked) {
     // Another worker runs it just now: it ends at once, over or waiting again.
     std::this_thread::yield();
   }
+}
+
+void Dispatcher::count_unserved(Session& session, const Parked& parked, bool failed) {
+  CommandStats& stats = command_stats_[parked.request.row->index];
+  KeyspaceStats::bump(stats.calls);
+  if (failed) KeyspaceStats::bump(stats.failed);
+  if (settings.slowlog_us == 0) host_.slow(session, parked.request.words, 0);
 }
 
 void Dispatcher::remove_parked(const Parked& parked) {
@@ -130,7 +153,7 @@ void Dispatcher::serve_key(const KeyRef& key) {
 
 // Runs a parked request once more. False: it goes on waiting.
 bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
-  Session proxy;
+  ProxySession proxy(*parked);
   proxy.identity = parked->identity;
   proxy.proxied_journal_session = parked->journal_session;
   OutputBuffer out;

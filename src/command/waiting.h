@@ -26,6 +26,8 @@ struct Parked {
 
   StoredRequest request;
   Identity identity;  // as of the time of parking
+  Bytes address;      // the client's, for the slow log
+  Bytes client_name;  // likewise
   std::uint32_t journal_session = 0;
   std::vector<KeyRef> keys;
   TypeId type;

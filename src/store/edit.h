@@ -40,6 +40,11 @@ class Edit {
   }
   // Says that the change is none that makes waiting requests go on.
   void wake_nobody() { awaited_ = false; }
+  // Sets (kNoExpiry: removes) the time of a member that is there.
+  void set_member_time(ByteView member, std::int64_t ms) {
+    value_->set_member_ms(member, ms);
+    if (ms != kNoExpiry) db_->list_member_expiry(key_, hash_);
+  }
   // Settles now instead of at the end of scope.
   void close() {
     if (value_) finish();
@@ -47,12 +52,20 @@ class Edit {
   }
 
  private:
+  TypeId type() const {
+    if constexpr (requires { T::kTypeId; }) {
+      return T::kTypeId;
+    } else {
+      return value_->type();
+    }
+  }
+
   void finish() {
     const bool empty = is_to_go();
     if (changes_ > 0) {
       db_->add_changes(changes_);
       if (created_ && !empty) db_->notify(kEventNew, "new", key_);
-      if (event_) db_->notify(event_class_of(T::kTypeId), event_, key_);
+      if (event_) db_->notify(event_class_of(type()), event_, key_);
       if (empty) {
         db_->drop(key_, hash_);
         if (!created_) db_->notify(kEventGeneric, "del", key_);
@@ -94,6 +107,16 @@ Result<Edit<T>> Database::edit(ByteView key, IfMissing mode) {
   T* const raw = value.get();
   insert(Entry::make_object(key, std::move(value)), hash);
   return Edit<T>(*this, key, hash, raw, true);
+}
+
+// A collection whose members may end, of whatever type.
+inline Result<Edit<Object>> Database::edit_members(ByteView key) {
+  const std::uint64_t hash = hash_of(key);
+  Entry* entry = lookup_to_change(key, hash);
+  if (!entry) return Edit<Object>();
+  if (entry->is_string() || !entry->object()->members_may_end()) return Error(kWrongType);
+  before_change(key, hash, entry);
+  return Edit<Object>(*this, key, hash, entry->object(), false);
 }
 
 }  // namespace memoir
