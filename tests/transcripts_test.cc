@@ -45,7 +45,7 @@ class Digest final : public DigestSink {
 // nothing is not journaled.
 Bytes groups_of(const Stream& stream) {
   const Stream::Marks& marks = stream.marks();
-  Bytes text = ByteView(StreamIdText(marks.last));
+  Bytes text(ByteView(StreamIdText(marks.last)));
   text.append(" ").append(StreamIdText(marks.first));
   text.append(" ").append(StreamIdText(marks.max_deleted)).append(std::to_string(marks.added));
   for (const auto& group : stream.groups()) {
@@ -70,7 +70,7 @@ Bytes contents_of(const Entry& entry) {
     char scratch[kIntegerCharsMax];
     return text.append(string_view_of(entry, scratch));
   }
-  Digest digest;
+  Digest digest(*entry.object());
   entry.object()->digest(digest);
   if (entry.type() == TypeId::kStream) {
     text += groups_of(static_cast<const Stream&>(*entry.object()));

@@ -33,6 +33,12 @@ void WaitQueues::remove(const Key& key, const Parked* parked) {
   if (queue.empty()) queues_.erase(found);
 }
 
+std::size_t WaitQueues::size_of_any_change() const {
+  return static_cast<std::size_t>(std::ranges::count_if(queues_, [](const auto& entry) {
+    return std::ranges::any_of(entry.second, [](const auto& one) { return one->any_change; });
+  }));
+}
+
 std::vector<std::shared_ptr<Parked>> WaitQueues::all(const Key& key) const {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return {};
