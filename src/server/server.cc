@@ -175,7 +175,8 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth", "hll-sparse-max-bytes"},
+                     "list-compress-depth", "hll-sparse-max-bytes", "stream-node-max-bytes",
+                     "stream-node-max-entries"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);

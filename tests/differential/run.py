@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 import compare
+import grammar_stream
 import known_differences
 import scenarios
 import shrink
@@ -42,7 +43,7 @@ def settings_of(rng):
         "hash-max-listpack-entries": (2, 8, 128, 512), "hash-max-listpack-value": (4, 16, 64),
         "set-max-intset-entries": (2, 8, 512), "zset-max-listpack-entries": (0, 2, 8, 128),
         "zset-max-listpack-value": (4, 64), "list-max-listpack-size": (-2, 2, 5, -1),
-    }
+    } | grammar_stream.SETTINGS
     return [(name, str(rng.choice(values)))
              for name, values in choices.items() if rng.random() < 0.6]
 
@@ -99,7 +100,9 @@ class Round:
         roll = rng.random()
         if roll < 0.03:
             return scenarios.blocking(pair, rng, self.grammar)
-        if roll < 0.05:
+        if roll < 0.04:
+            return grammar_stream.blocking(pair, rng, self.grammar)
+        if roll < 0.06:
             return scenarios.short_lifetime(pair, rng)
         number = rng.randrange(CONNECTIONS)
         batch, alone = [], None
