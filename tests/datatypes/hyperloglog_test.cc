@@ -76,7 +76,8 @@ TEST_CASE("samples in ascending order give the same bytes with a hint", "[hyperl
   for (int round = 0; round < 30; ++round) {
     Bytes plain = empty();
     for (int i = 0; i < 100; ++i) {
-      raise(plain, {static_cast<unsigned>(random() % 300), 1 + static_cast<unsigned>(random() % 2)});
+      const auto index = static_cast<unsigned>(random() % 300);
+      raise(plain, {index, 1 + static_cast<unsigned>(random() % 2)});
     }
     Bytes hinted = plain;
     SparseHint hint;

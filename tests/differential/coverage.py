@@ -29,7 +29,8 @@ NOT_GENERATED = {
     LATER: """xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup
         xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
-        restore-asking dump restore migrate module latency memory lolwut save bgsave bgrewriteaof""",
+        restore-asking dump restore migrate module latency memory lolwut save bgsave
+        bgrewriteaof""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
         slowlog lastsave""",
     "takes a second": "pfselftest",
