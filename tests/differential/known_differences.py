@@ -34,6 +34,8 @@ REPLIES = [
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
+    (("SORT", "SORT_RO"), r"\(error\) ERR One or more scores can't be converted into double", ANY,
+     "Redis looks at errno, which an earlier number may have left at \"out of range\""),
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
