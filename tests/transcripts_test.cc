@@ -267,7 +267,8 @@ class Transcript {
         {"set-max-listpack-entries", &limits.set_listpack_entries},
         {"set-max-listpack-value", &limits.set_listpack_value},
         {"zset-max-listpack-entries", &limits.zset_listpack_entries},
-        {"zset-max-listpack-value", &limits.zset_listpack_value}};
+        {"zset-max-listpack-value", &limits.zset_listpack_value},
+        {"hll-sparse-max-bytes", &limits.hll_sparse_bytes}};
     if (name == "stream-node-max-entries") {
       limits.stream_node_entries = value;
     } else if (name == "stream-node-max-bytes") {
