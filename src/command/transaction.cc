@@ -323,7 +323,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
           static_cast<bool>(locked.shard(touched.db, hash).keys.find(touched.key, hash));
       static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key}, there);
     }
-    if (stripe.has_waiters) ready_.push_back(std::move(touched));
+    if (stripe.has_waiters && touched.awaited) ready_.push_back(std::move(touched));
   }
   for (const unsigned db : changes.touched_databases) {
     locked.held().each([&](unsigned i) {

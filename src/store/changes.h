@@ -42,12 +42,13 @@ struct KeyEvent {
 struct KeyRef {
   unsigned db;
   Bytes key;
+  bool awaited = true;  // false: the change is none that anybody waits for, though watched
 };
 
 struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
   std::vector<KeyRef> expired;  // deleted because their time had come: journaled before the command
-  // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
+  // Keys that a walk found with their time over: removed when the run is over, without its locks.
   std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits

@@ -137,18 +137,18 @@ void Database::before_creation(ByteView key, std::uint64_t hash) {
   if (hidden) drop(key, hash);
 }
 
-void Database::after_change(ByteView key, std::uint64_t hash) {
+void Database::after_change(ByteView key, std::uint64_t hash, bool awaited) {
   Shard& where = shard(hash);
   if (Bucket* bucket = where.keys.home(hash)) {
     bucket->set_version(env_->stripes->keyspace().position());
   }
-  signal_changed(key, hash);
+  signal_changed(key, hash, awaited);
 }
 
-void Database::signal_changed(ByteView key, std::uint64_t hash) {
+void Database::signal_changed(ByteView key, std::uint64_t hash, bool awaited) {
   Stripe& where = stripe(hash);
   if (where.has_watchers || where.has_waiters) [[unlikely]] {
-    env_->changes->touched.push_back({index_, Bytes(key)});
+    env_->changes->touched.push_back({index_, Bytes(key), awaited});
   }
 }
 
@@ -288,10 +288,11 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
   const EntryTable::Place place = place_for_write(key, hash);
+  const bool is_new = !place;
   before_change(key, hash, entry_at(place));
   store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
   add_changes();
-  after_change(key, hash);
+  after_change(key, hash, is_new);
   if (event) notify(event_class_of(type), event, key);
 }
 

@@ -124,7 +124,8 @@ class Database {
   void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
                   const char* event = "set");
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
-  // Sets an object, whatever was there; notified under the type's class.
+  // Sets an object, whatever was there; notified under the type's class. As in Redis, only where
+  // nothing was there it is what clients may wait for.
   void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                   const char* event);
   // Removes a key; false if there is none. `event` under 'g'.
@@ -142,8 +143,8 @@ class Database {
   // ----------------------------------------
   void notify(EventClass event_class, const char* name, ByteView key);
   void add_changes(std::uint64_t count = 1) { env_->changes->count += count; }
-  // Tells watchers and waiting clients that `key` is another now.
-  void signal_changed(ByteView key, std::uint64_t hash);
+  // Tells watchers and, if it may be what they wait for, waiting clients that `key` is another now.
+  void signal_changed(ByteView key, std::uint64_t hash, bool awaited = true);
 
   std::uint64_t hash_of(ByteView key) const {
     const std::span<const HashedKey> known = env_->hashed_keys;
@@ -159,7 +160,7 @@ class Database {
   // The same for a missing key that is about to be created. One that is only hidden, since its time
   // is over and this is not the place where keys expire, goes.
   void before_creation(ByteView key, std::uint64_t hash);
-  void after_change(ByteView key, std::uint64_t hash);
+  void after_change(ByteView key, std::uint64_t hash, bool awaited = true);
   // Inserts a new entry for a missing key, with a fresh access clock; no event.
   void insert(Entry* entry, std::uint64_t hash);
   // Removes the entry of `key` without event; its value is freed (in the background if large).

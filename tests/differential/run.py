@@ -223,6 +223,7 @@ def main():
     pair = None
     passed = failed = 0
     try:
+        known_differences.consider(oracle)
         supported = supported_commands(subject)
         if options.only:
             supported &= {word.encode().upper() for word in options.only.split(",")}

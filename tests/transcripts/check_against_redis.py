@@ -17,6 +17,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from client.ports import Port
+
 FOLDER = Path(__file__).resolve().parent
 SKIPPED = re.compile(r"^(advance|restart|memoir only)\b", re.M)
 BLANKS = b" \t\r\n\v\f\0"
@@ -223,9 +227,7 @@ class Player:
 
 
 def start_server():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = Port().number
     server = subprocess.Popen(
         ["redis-server", "--save", "", "--appendonly", "no", "--port", str(port), "--loglevel",
          "warning"], stdout=subprocess.DEVNULL)
