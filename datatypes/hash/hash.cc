@@ -63,7 +63,7 @@ bool Hash::set(ByteView field, ByteView value, const EncodingLimits& limits,
     return set_in_table(field, value, owner);
   }
   const bool is_new = set_in_pack(field, value);
-  if (is_new && size() > limits.hash_listpack_entries) enlarge();
+  if (size() > limits.hash_listpack_entries) enlarge();  // an update too: the limit may be lower now
   return is_new;
 }
 
