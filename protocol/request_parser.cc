@@ -378,7 +378,16 @@ void RequestParser::next_batch() {
 
 std::size_t RequestParser::query_buffer_bytes() const { return end_ - scan_ + large_received_; }
 
-std::size_t RequestParser::query_buffer_free_bytes() const { return capacity_ - end_; }
+std::size_t RequestParser::query_buffer_free_bytes() const {
+  return capacity_ - end_ + large_missing();
+}
+
+std::size_t RequestParser::pending_argument_bytes() const {
+  if (words_left_ == 0) return 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = pending_words_; i < words_.size(); ++i) bytes += words_[i].text.size();
+  return bytes;
+}
 
 std::size_t RequestParser::memory_usage() const {
   std::size_t bytes = usable_size(buffer_) + large_.allocated_bytes() +

@@ -83,6 +83,8 @@ class RequestParser {
   // The same with what has been split off for the batch: CLIENT LIST's qbuf.
   std::size_t held_bytes() const { return query_buffer_bytes() + batch_bytes_; }
   std::size_t query_buffer_free_bytes() const;  // qbuf-free
+  // Of the words of a request that is not complete yet: CLIENT LIST's argv-mem.
+  std::size_t pending_argument_bytes() const;
   std::size_t memory_usage() const;
   // Gives memory back when the connection is idle.
   void shrink();

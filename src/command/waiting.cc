@@ -1,6 +1,7 @@
 #include "src/command/waiting.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "src/command/dispatcher.h"
@@ -25,21 +26,17 @@ class ProxySession final : public Session {
 void WaitQueues::remove(const Key& key, const Parked* parked) {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return;
-  std::erase_if(found->second, [&](const auto& one) { return one.get() == parked; });
-  if (found->second.empty()) queues_.erase(found);
+  Queue& queue = found->second;
+  // Whoever goes was mostly served, that is, first.
+  const auto at = std::ranges::find(queue, parked, &std::shared_ptr<Parked>::get);
+  if (at != queue.end()) queue.erase(at);
+  if (queue.empty()) queues_.erase(found);
 }
 
-std::shared_ptr<Parked> WaitQueues::first(const Key& key, TypeId type,
-                                          std::span<const std::shared_ptr<Parked>> tried) const {
+std::vector<std::shared_ptr<Parked>> WaitQueues::all(const Key& key) const {
   const auto found = queues_.find(key);
-  if (found == queues_.end()) return nullptr;
-  for (const auto& parked : found->second) {
-    if (parked->type == type && parked->state.load() == Parked::kWaiting &&
-        std::ranges::find(tried, parked) == tried.end()) {
-      return parked;
-    }
-  }
-  return nullptr;
+  if (found == queues_.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 // Queues the request of a run that asked to wait; its stripes are locked. A request that runs
@@ -52,12 +49,19 @@ void Dispatcher::park(Context& ctx, std::span<const Word> words,
   }
   const Context::Parking& parking = ctx.parking_;
   auto parked = std::make_shared<Parked>();
-  parked->request = StoredRequest::copy_of(words, ctx.row_);
+  if (parking.rewritten.empty()) {
+    parked->request = StoredRequest::copy_of(words, ctx.row_);
+  } else {
+    std::vector<Word> rewritten(words.begin(), words.end());
+    for (const auto& [word, text] : parking.rewritten) rewritten[word] = {text, {}};
+    parked->request = StoredRequest::copy_of(rewritten, ctx.row_);
+  }
   parked->identity = ctx.session_.identity;
   parked->address = ctx.session_.address();
   parked->client_name = ctx.session_.client_name();
   parked->journal_session = journal_session(&ctx.session_);
   parked->type = parking.type;
+  parked->any_change = parking.any_change;
   parked->deadline_ms = parking.timeout_ms == 0 ? 0 : ctx.now_ms() + parking.timeout_ms;
   parked->on_timeout = parking.on_timeout;
   for (const Bytes& key : parking.keys) {
@@ -120,24 +124,30 @@ void Dispatcher::serve_waiting() {
   serving_ = false;
 }
 
+// Every client that waits for the key when it becomes ready gets its turn, those who go on waiting
+// too. Between two turns the key may have gone or changed.
 void Dispatcher::serve_key(const KeyRef& key) {
   const std::uint64_t hash = hash_in_memory(key.key);
-  std::vector<std::shared_ptr<Parked>> tried;
-  while (true) {
-    std::shared_ptr<Parked> parked;
+  std::vector<std::shared_ptr<Parked>> waiting;
+  bool any_change = false;
+  for (std::size_t i = 0; i == 0 || i < waiting.size(); ++i) {
+    std::optional<TypeId> type;
     {
       LockedStripes locked(keyspace_);
       locked.lock_one(stripe_of(hash));
       Stripe& stripe = locked.stripe(stripe_of(hash));
+      if (!stripe.has_waiters) return;
+      if (i == 0) waiting = static_cast<WaitQueues&>(*stripe.waiters).all({key.db, key.key});
       const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
-      if (!place || !stripe.has_waiters) return;
-      const TypeId type = static_cast<const Entry*>(place.item().pointer)->type();
-      parked = static_cast<WaitQueues&>(*stripe.waiters).first({key.db, key.key}, type, tried);
+      if (place) type = static_cast<const Entry*>(place.item().pointer)->type();
     }
-    if (!parked) return;
+    if (i == 0) any_change = std::ranges::any_of(waiting, [](const auto& parked) { return parked->any_change; });
+    if (!type && !any_change) return;
+    if (i == waiting.size()) return;
+    Parked& parked = *waiting[i];
+    if (type != parked.type && !parked.any_change) continue;
     auto state = Parked::kWaiting;
-    if (!parked->state.compare_exchange_strong(state, Parked::kRunning)) continue;
-    if (!run_parked(parked)) tried.push_back(parked);
+    if (parked.state.compare_exchange_strong(state, Parked::kRunning)) run_parked(waiting[i]);
   }
 }
 

@@ -267,7 +267,6 @@ const char* check_node_name(ByteView text) {
 }
 
 const char* check_locale(ByteView text) {
-  // Only whether the C library knows it: the process keeps the locale it has.
   const locale_t found = ::newlocale(LC_COLLATE_MASK, Bytes(text).c_str(), nullptr);
   if (!found) return "Invalid locale name";
   ::freelocale(found);

@@ -183,8 +183,9 @@ void write_keyspace(const InfoSources& from, InfoWriter& to) {
   to.title("Keyspace");
   for (const DatabaseFigures& database : from.databases) {
     to.add(fmt::format("db{}", database.index),
-           fmt::format("keys={},expires={},avg_ttl={}", database.keys, database.expires,
-                       database.average_ttl_ms));
+           fmt::format("keys={},expires={},avg_ttl={},subexpiry={}", database.keys,
+                       database.expires, database.average_ttl_ms,
+                       database.keys_with_ending_members));
   }
 }
 

@@ -120,6 +120,7 @@ struct StatFigures {
   std::uint64_t full_syncs = 0;
   std::uint64_t partial_syncs = 0;
   std::uint64_t refused_partial_syncs = 0;
+  std::uint64_t expired_members = 0;
   std::uint64_t expired_keys = 0;
   std::uint64_t expire_cycle_ms = 0;
   std::uint64_t evicted_keys = 0;
@@ -179,6 +180,7 @@ struct DatabaseFigures {
   std::uint64_t keys = 0;
   std::uint64_t expires = 0;
   std::int64_t average_ttl_ms = 0;
+  std::uint64_t keys_with_ending_members = 0;
 };
 
 struct InfoSources {

@@ -41,8 +41,11 @@ EncodingLimits encoding_limits(const Config& c) {
   limits.set_listpack_value = static_cast<std::size_t>(c.set_max_listpack_value);
   limits.zset_listpack_entries = static_cast<std::size_t>(c.zset_max_listpack_entries);
   limits.zset_listpack_value = static_cast<std::size_t>(c.zset_max_listpack_value);
+  limits.hll_sparse_bytes = static_cast<std::size_t>(c.hll_sparse_max_bytes);
   limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
   limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
+  limits.stream_node_bytes = static_cast<std::size_t>(c.stream_node_max_bytes);
+  limits.stream_node_entries = static_cast<std::int64_t>(c.stream_node_max_entries);
   return limits;
 }
 
@@ -83,6 +86,7 @@ Server::Server(Config config, ServerOptions options)
   add_commands(*now);
   register_hooks();
   apply_limits(*now);
+  apply_client_memory(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
 
@@ -140,6 +144,10 @@ void Server::register_hooks() {
     }
     return Status(ok);
   });
+  config_.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config& to) {
+    apply_client_memory(to);
+    return Status(ok);
+  });
   config_.on_change({"loglevel"}, [](const Config&, const Config& to) {
     set_log_level(to.loglevel);
     return Status(ok);
@@ -172,7 +180,7 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth"},
+                     "list-compress-depth", "hll-sparse-max-bytes"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);

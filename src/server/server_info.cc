@@ -67,6 +67,7 @@ void Server::reset_stats() {
   clear(rejected_);
   clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
+  clear(evicted_clients_);
   background_.reset_stats();
   peak_memory_ = allocated_bytes();
 }
@@ -109,13 +110,14 @@ void Server::fill_clients(InfoSources& sources) {
   constexpr std::int64_t kRecentUs = 8'000'000;
   clients_.each([&](const ClientStatus& status) {
     ++sources.clients.connected;
-    sources.memory.clients += status.total_memory;
     if (now_us - status.active_us > kRecentUs) return;
     ClientFigures& c = sources.clients;
     c.recent_max_input_bytes = std::max<std::size_t>(c.recent_max_input_bytes, status.query_bytes);
     c.recent_max_output_bytes =
         std::max<std::size_t>(c.recent_max_output_bytes, status.output_memory);
   });
+  sources.memory.clients = clients_.memory();
+  sources.clients.tracking = static_cast<std::size_t>(tracking_clients());
   each_worker([&](Worker& worker) { sources.clients.blocked += read(worker.stats().blocked); });
   sources.memory.overhead = startup_memory_ + sources.memory.clients;
 }
@@ -139,6 +141,7 @@ void Server::fill_stats(InfoSources& sources) {
     const KeyspaceStats& keys = worker.keyspace_stats();
     stats.keyspace_hits += read(keys.hits);
     stats.keyspace_misses += read(keys.misses);
+    stats.expired_members += read(keys.expired_members);
     stats.expired_keys += read(keys.expired);
     stats.evicted_keys += read(keys.evicted);
   });
@@ -147,6 +150,10 @@ void Server::fill_stats(InfoSources& sources) {
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
   stats.output_limit_disconnections = read(output_limit_disconnections_);
+  stats.evicted_clients = read(evicted_clients_);
+  stats.tracked_keys = read(keyspace_.tracked().keys);
+  stats.tracked_items = read(keyspace_.tracked().items);
+  stats.tracked_prefixes = broadcasts_.prefixes();
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);

@@ -23,6 +23,7 @@ Worker::Worker(Server& server, unsigned index)
       config_store_(server.config()),
       index_(index),
       subscriptions_(server.pubsub(), index),
+      invalidator_(*this),
       cron_timer_(loop_, [this] { cron(); }),
       deadline_timer_(loop_, [this] { deadlines_due(); }) {
   clock_.refresh();
@@ -62,7 +63,10 @@ void Worker::stop() {
 void Worker::take_config() {
   config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
+  const bool same_order =
+      config_ && config_->locale_collate == config_store_.current()->locale_collate;
   config_ = config_store_.current();
+  if (!same_order) collation_ = std::make_shared<Collation>(config_->locale_collate.c_str());
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
@@ -96,6 +100,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
   settings.monitored = server_.monitored();
+  settings.collation = collation_;
   return settings;
 }
 
@@ -147,7 +152,9 @@ void Worker::destroy(Client& client) {
   dispatcher_->discard(client);
   dispatcher_->unwatch(client);
   subscriptions_.unsubscribe_all(client);
+  invalidator_.turn_off(client);
   remove_monitor(client);
+  server_.clients().account(client.status(), 0);
   if (client.touched_) std::erase(touched_, &client);
   if (client.gated_) std::erase(gated_, &client);
   server_.clients().remove(client.identity.id);
@@ -164,9 +171,12 @@ void Worker::destroy(Client& client) {
 void Worker::end_of_turn() {
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
+  limit_tracking_table();
+  invalidator_.end_turn();
   const bool active = !touched_.empty();
   write_journal(active);
   send_outputs();
+  server_.limit_client_memory(*this);
   if (busy_told_ && active) loop_.do_not_wait();
   if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
@@ -187,6 +197,15 @@ void Worker::count_turn() {
   const std::uint64_t commands = stats_.commands.load(std::memory_order_relaxed);
   const std::uint64_t before = std::exchange(commands_before_, commands);
   if (commands > before) raise(stats_.turn_commands_max, commands - before);
+}
+
+void Worker::limit_tracking_table() {
+  constexpr std::int64_t kBudgetUs = 500;
+  const auto most = static_cast<std::uint64_t>(config_->tracking_table_max_keys);
+  if (most == 0 || server_.keyspace().tracked().keys.load(std::memory_order_relaxed) <= most) {
+    return;
+  }
+  if (!dispatcher_->limit_tracked(most, kBudgetUs)) loop_.do_not_wait();
 }
 
 // Where replies wait for a sync anyway, turns that follow each other at once share a frame.
@@ -445,6 +464,11 @@ void Worker::deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply
   });
 }
 
+void Worker::invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                        Lsn lsn) {
+  invalidator_.invalidate(std::move(invalidations), source, lsn);
+}
+
 void Worker::free_later(std::vector<std::unique_ptr<Object>>&& garbage) {
   server_.background().free_later(std::move(garbage));
 }
@@ -478,7 +502,10 @@ void Worker::reset_stats() {
   }
   Dispatcher& dispatcher = *shared_dispatcher_.load();
   KeyspaceStats& keys = dispatcher.stats();
-  for (auto* counter : {&keys.hits, &keys.misses, &keys.expired, &keys.evicted}) clear(*counter);
+  for (auto* counter :
+       {&keys.hits, &keys.misses, &keys.expired, &keys.expired_members, &keys.evicted}) {
+    clear(*counter);
+  }
   for (CommandStats& stats : dispatcher.command_stats()) {
     for (auto* counter : {&stats.calls, &stats.cycles, &stats.rejected, &stats.failed}) {
       clear(*counter);

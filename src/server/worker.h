@@ -26,6 +26,7 @@
 #include "src/server/client.h"
 #include "src/server/config_store.h"
 #include "src/server/pubsub.h"
+#include "src/server/tracking.h"
 
 namespace memoir {
 
@@ -77,6 +78,7 @@ class Worker final : public DispatchHost {
   unsigned index() const { return index_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
   Subscriptions& subscriptions() { return subscriptions_; }
+  Invalidator& invalidator() { return invalidator_; }
   WorkerClock& clock() { return clock_; }
   void refresh_clock() {
     clock_.refresh();
@@ -164,6 +166,8 @@ class Worker final : public DispatchHost {
   void notify(const KeyEvent& event, Lsn lsn) override;
   void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
   void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                  Lsn lsn) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
   void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
@@ -185,6 +189,7 @@ class Worker final : public DispatchHost {
   void end_of_turn();
   void count_turn();
   void run_waiting();
+  void limit_tracking_table();
   void send_outputs();
   void write_journal(bool active);
   void tell_busy(bool busy);
@@ -211,11 +216,13 @@ class Worker final : public DispatchHost {
   WorkerClock clock_;
   std::shared_ptr<const Config> config_;
   std::uint64_t config_version_{0};
+  std::shared_ptr<const Collation> collation_;
   RequestLimits request_limits_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
   std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
   Subscriptions subscriptions_;
+  Invalidator invalidator_;
   WorkerStats stats_;
   mutable std::mutex errors_mutex_;
   std::map<Bytes, std::uint64_t, std::less<>> errors_;

@@ -63,6 +63,8 @@ ENCODINGS_BEFORE_7_2 = [
 COMMAND_INFO = [
     *[("client|" + sub, "subcommand", "client tracking is a later part") for sub in (
         "caching", "getredir", "tracking", "trackinginfo")],
+    ("multi", "arity", "MULTI ROLLBACK"),
+    ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
     ("watch", "flags", "later servers name no_multi"),
 ]
