@@ -50,7 +50,13 @@ void reply_samples(Context& ctx, const Hash& hash, const SampleRequest& request,
   if (request.distinct()) {
     hash.sample_distinct(fields, ctx.random(), write);
   } else {
-    hash.sample(fields, ctx.random(), write);
+    // In portions: a reply that outgrows its client's limit is not wanted any more.
+    constexpr std::size_t kPortion = 1000;
+    for (std::size_t left = fields; left > 0 && !reply.unwanted();) {
+      const std::size_t drawn = std::min(left, kPortion);
+      hash.sample(drawn, ctx.random(), write);
+      left -= drawn;
+    }
   }
 }
 

@@ -121,6 +121,7 @@ void Dispatcher::remove_parked(const Parked& parked) {
 void Dispatcher::serve_waiting() {
   if (serving_) return;
   serving_ = true;
+  now_us_ = clock_.now_us();  // the command may have taken its time
   for (std::size_t i = 0; i < ready_.size(); ++i) {
     const KeyRef key = ready_[i];
     serve_key(key);

@@ -91,6 +91,7 @@ struct Config {
   int syslog_facility = 16 << 3;  // LOG_LOCAL0
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
+  std::int64_t key_load_delay = 0;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";

@@ -155,6 +155,11 @@ void Server::register_hooks() {
   config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
     return listen_elsewhere(from, to);
   });
+  load_delay_us_ = config_.current()->key_load_delay;
+  config_.on_change({"key-load-delay"}, [this](const Config&, const Config& to) {
+    load_delay_us_ = to.key_load_delay;
+    return Status(ok);
+  });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [](const Config&, const Config& to) { return set_oom_score(to); });
   config_.on_change({"proc-title-template"}, [this](const Config&, const Config& to) {

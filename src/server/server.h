@@ -197,6 +197,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::uint64_t> loading_total_bytes_{0};
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
+  std::atomic<std::int64_t> load_delay_us_{0};
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -316,11 +316,11 @@ void Worker::waiting(Client& client) {
 }
 
 void Worker::not_waiting(Client& client) {
+  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kByPause) {
     std::erase(paused_, client.identity.id);
     return;
   }
-  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kOnSync) std::erase(sync_waits_, client.identity.id);
   if (client.deadline_ms() != 0) deadlines_.erase({client.deadline_ms(), client.identity.id});
 }
@@ -346,7 +346,9 @@ void Worker::deadlines_due() {
 void Worker::end_pause() {
   for (const std::uint64_t id : std::exchange(paused_, {})) {
     Client* client = find_client(id);
-    if (client && client->blocked() == Blocked::kByPause) client->unblock();
+    if (!client || client->blocked() != Blocked::kByPause) continue;
+    stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
+    client->unblock();
   }
 }
 

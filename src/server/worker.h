@@ -120,7 +120,10 @@ class Worker final : public DispatchHost {
   void closing(Client& client) { closing_.push_back(&client); }
   void waiting(Client& client);
   void not_waiting(Client& client);
-  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  void paused(Client& client) {
+    KeyspaceStats::bump(stats_.blocked);
+    paused_.push_back(client.identity.id);
+  }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
