@@ -149,8 +149,18 @@ void Server::register_hooks() {
     set_log_level(to.loglevel);
     return Status(ok);
   });
-  config_.on_change({"port", "bind"}, [this](const Config&, const Config& to) {
-    return listen_elsewhere(to);
+  config_.on_change({"tls-port", "tls-cert-file", "tls-key-file", "tls-key-file-pass",
+                     "tls-client-cert-file", "tls-client-key-file", "tls-client-key-file-pass",
+                     "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir",
+                     "tls-auth-clients", "tls-protocols", "tls-ciphers", "tls-ciphersuites",
+                     "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size",
+                     "tls-session-cache-timeout"},
+                    [this](const Config&, const Config& to) { return apply_tls(to); });
+  config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to, Transport::kTcp);
+  });
+  config_.on_change({"tls-port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to, Transport::kTls);
   });
   config_.on_change({"maxclients"}, [this](const Config&, const Config& to) {
     apply_limits(to);
@@ -226,7 +236,8 @@ int Server::run() {
 }
 
 void Server::ready() {
-  if (!tcp_listeners_.empty()) log_notice("Ready to accept connections tcp");
+  if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
+  if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
   if (unix_listener_) log_notice("Ready to accept connections unix");
   notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
 }
