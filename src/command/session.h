@@ -36,12 +36,12 @@ struct WatchState {
 struct WatchedKey {
   unsigned db;
   Bytes key;
-  bool was_expired;  // at the time of WATCH
 };
 
 struct Transaction {
   bool open = false;
   bool broken = false;  // a queued command was refused: EXEC answers EXECABORT
+  bool rollback = false;  // a command that fails undoes them all (MULTI ROLLBACK)
   std::vector<StoredRequest> queue;
   std::size_t bytes = 0;  // of the words queued
 };

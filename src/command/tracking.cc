@@ -80,7 +80,7 @@ void Dispatcher::tell_trackers(LockedStripes& locked, Changes& changes) {
     if (!trackers.empty()) totals.keys.fetch_sub(1, std::memory_order_relaxed);
     totals.items.fetch_sub(trackers.size(), std::memory_order_relaxed);
     const bool expired = std::ranges::any_of(
-        changes.expired, [&](const KeyRef& gone) { return gone.key == touched.key; });
+        changes.expired, [&](const Removal& gone) { return gone.key == touched.key; });
     invalidations_.push_back({.all_keys = false,
                               .broadcast = broadcast,
                               .by_server = expired,

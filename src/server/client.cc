@@ -190,7 +190,7 @@ void Client::run_request(const Request& request) {
 
 // CLIENT REPLY OFF and SKIP. SKIP concerns the request after it.
 void Client::suppress_reply(std::uint64_t begin) {
-  if (blocked_ == Blocked::kNot) out_.truncate(begin);
+  if (blocked_ == Blocked::kNot && !std::exchange(keep_reply_, false)) out_.truncate(begin);
   if (reply_mode_ == ReplyMode::kSkip) {
     reply_mode_ = ReplyMode::kOn;
   } else if (reply_mode_ == ReplyMode::kSkipNext) {
@@ -256,8 +256,12 @@ bool Client::end_wait(UnblockReason reason) {
   if (blocked_ == Blocked::kOnKeys && !worker_.dispatcher().withdraw(parked_)) return false;
   const std::uint64_t begin = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
-  if (reason == UnblockReason::kError) {
-    reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  const bool by_error = reason == UnblockReason::kError;
+  if (parked_) worker_.dispatcher().count_unserved(*this, *parked_, by_error);
+  if (by_error) {
+    constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    worker_.failed(kError);
+    reply.error(kError);
   } else {
     worker_.write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
   }
@@ -438,7 +442,7 @@ void Client::publish_status() {
   s.watched = static_cast<std::uint32_t>(watched.size());
   const std::size_t held = out_.size() + pushed_.size();
   output_peak_ = std::max(output_peak_, held);
-  s.query_bytes = parser_.query_buffer_bytes();
+  s.query_bytes = running_ ? parser_.held_bytes() : parser_.query_buffer_bytes();
   s.query_free_bytes = parser_.query_buffer_free_bytes();
   s.argument_bytes = parser_.pending_argument_bytes();
   s.queued_bytes = transaction.open ? transaction.bytes : 0;
@@ -478,6 +482,7 @@ void Client::cron(std::int64_t now_us) {
     return close();
   }
   check_output_limit();
+  parser_.shrink_if_wide();
   if (idle_us > kIdleUs && parser_.requests().empty()) {
     parser_.shrink();
     out_.shrink();

@@ -69,6 +69,8 @@ class Client final : public Session, private ConnectionEvents {
   bool in_subscriber_mode() const {
     return identity.resp == Resp::kV2 && subscriptions_.total() > 0;
   }
+  // The running request's reply goes out although CLIENT REPLY is off: it confirms a subscription.
+  void keep_reply() { keep_reply_ = true; }
   void close_after_reply() { close_after_reply_ = true; }
   // A position behind the client's last write; 0 if it never wrote.
   Lsn last_write() const { return has_written_ || journal_session ? lsn_ : 0; }
@@ -192,6 +194,7 @@ class Client final : public Session, private ConnectionEvents {
   bool resuming_{false};
   bool close_after_reply_{false};
   bool input_ended_{false};
+  bool keep_reply_{false};
   bool closed_{false};
 };
 

@@ -177,7 +177,8 @@ Status Server::listen_elsewhere(const Config& from, const Config& to, Transport 
   auto opened = open_sockets(to, transport);
   if (!opened) {
     for (const int fd : descriptors) ::listen(fd, static_cast<int>(to.tcp_backlog));
-    return Error("Unable to listen on this port. Check server logs.");
+    return Error(same_port ? "Failed to bind to specified addresses."
+                           : "Unable to listen on this port. Check server logs.");
   }
   workers_[0]->loop().post([this, transport, sockets = *std::move(opened)]() mutable {
     if (!stopping_) listen_on(std::move(sockets), transport);

@@ -178,6 +178,7 @@ class Server final : public ServerHooks, private JournalListener {
 
   void fill_clients(InfoSources& sources);
   void fill_stats(InfoSources& sources);
+  std::uint64_t command_us();
   void fill_persistence(InfoSources& sources);
   void fill_commands(InfoSources& sources);
   void each_worker(const std::function<void(Worker&)>& visit);
@@ -239,7 +240,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::size_t> peak_memory_{0};
   const std::size_t startup_memory_;
   std::mutex rates_mutex_;
-  Rate command_rate_, input_rate_, output_rate_;
+  Rate command_rate_, input_rate_, output_rate_, turn_rate_, turn_us_rate_;
   std::int64_t rates_sampled_us_{0};
   int interruptions_{0};
   int exit_status_{0};

@@ -63,7 +63,10 @@ void Worker::stop() {
 void Worker::take_config() {
   config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
+  const bool same_order =
+      config_ && config_->locale_collate == config_store_.current()->locale_collate;
   config_ = config_store_.current();
+  if (!same_order) collation_ = std::make_shared<Collation>(config_->locale_collate.c_str());
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
@@ -97,6 +100,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
   settings.monitored = server_.monitored();
+  settings.collation = collation_;
   return settings;
 }
 
@@ -178,6 +182,22 @@ void Worker::end_of_turn() {
   if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
   if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
+  if (turn_began_us_ != 0) count_turn();
+}
+
+void Worker::count_turn() {
+  const auto raise = [](std::atomic<std::uint64_t>& most, std::uint64_t value) {
+    if (value > most.load(std::memory_order_relaxed)) most.store(value, std::memory_order_relaxed);
+  };
+  clock_.refresh();
+  const auto us =
+      static_cast<std::uint64_t>(clock_.cached_monotonic_us() - std::exchange(turn_began_us_, 0));
+  KeyspaceStats::bump(stats_.turns);
+  KeyspaceStats::bump(stats_.turn_us, us);
+  raise(stats_.turn_us_max, us);
+  const std::uint64_t commands = stats_.commands.load(std::memory_order_relaxed);
+  const std::uint64_t before = std::exchange(commands_before_, commands);
+  if (commands > before) raise(stats_.turn_commands_max, commands - before);
 }
 
 void Worker::limit_tracking_table() {
@@ -199,7 +219,10 @@ void Worker::write_journal(bool active) {
     const std::int64_t now_us = clock_.cached_monotonic_us();
     if (always && active && sync_wish_ == 0 && now_us - flushed_us_ < kGatherUs) return;
     flushed_us_ = now_us;
+    const std::int64_t began_us = clock_.monotonic_us();
     journal.flush();
+    KeyspaceStats::bump(stats_.journal_us,
+                        static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
   }
   if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
 }
@@ -471,12 +494,17 @@ void Worker::reset_stats() {
     counter.store(0, std::memory_order_relaxed);
   };
   for (auto* counter : {&stats_.commands, &stats_.input_bytes, &stats_.output_bytes, &stats_.reads,
-                        &stats_.writes, &stats_.errors}) {
+                        &stats_.writes, &stats_.errors, &stats_.turns, &stats_.turn_us,
+                        &stats_.turn_us_max, &stats_.turn_commands_max, &stats_.journal_us,
+                        &stats_.cron_us}) {
     clear(*counter);
   }
   Dispatcher& dispatcher = *shared_dispatcher_.load();
   KeyspaceStats& keys = dispatcher.stats();
-  for (auto* counter : {&keys.hits, &keys.misses, &keys.expired, &keys.evicted}) clear(*counter);
+  for (auto* counter :
+       {&keys.hits, &keys.misses, &keys.expired, &keys.expired_members, &keys.evicted}) {
+    clear(*counter);
+  }
   for (CommandStats& stats : dispatcher.command_stats()) {
     for (auto* counter : {&stats.calls, &stats.cycles, &stats.rejected, &stats.failed}) {
       clear(*counter);
@@ -517,13 +545,15 @@ void Worker::feed_monitors(const SharedBytes& line) {
 // ---- now and then -------------------------------------------------------------------------------
 
 void Worker::cron() {
-  clock_.refresh();
+  refresh_clock();
+  const std::int64_t began_us = clock_.cached_monotonic_us();
   follow_config();
-  clients_cron(clock_.cached_monotonic_us());
+  clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
   if (!server_.loading()) start_expiry();
   if (index_ == 0) server_.cron();
+  KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
 
 void Worker::clients_cron(std::int64_t now_us) {

@@ -27,11 +27,20 @@ using Lsn = std::uint64_t;
 inline constexpr unsigned kStripes = 256;
 inline unsigned stripe_of(std::uint64_t hash) { return hash & (kStripes - 1); }
 
-// One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry.
+// One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry,
+// `member_expires` those whose members may end (Entry::has_member_expiry); it is made with the
+// first.
 struct alignas(64) Shard {
   EntryTable keys;
   EntryTable expires;
+  std::unique_ptr<EntryTable> member_expires;
+
+  std::size_t member_expires_size() const { return member_expires ? member_expires->size() : 0; }
 };
+static_assert(sizeof(Shard) == 64);
+
+// Empties the tables of a shard and frees what was in them.
+void free_entries(Shard& shard);
 
 // What clients watch, wait for and track on keys of a stripe; see src/command/watching.h, waiting.h
 // and tracking.h, which derive from it. Kept behind a pointer: most stripes have none.
