@@ -50,12 +50,12 @@ void reply_samples(Context& ctx, const Hash& hash, const SampleRequest& request,
   if (request.distinct()) {
     hash.sample_distinct(fields, ctx.random(), write);
   } else {
-    // In portions: a reply that outgrows its client's limit is not wanted any more.
-    constexpr std::size_t kPortion = 1000;
+    // In parts, so as to end when the reply has become too long for the client.
+    constexpr std::size_t kPart = 4096;
     for (std::size_t left = fields; left > 0 && !reply.unwanted();) {
-      const std::size_t drawn = std::min(left, kPortion);
-      hash.sample(drawn, ctx.random(), write);
-      left -= drawn;
+      const std::size_t part = std::min(left, kPart);
+      hash.sample(part, ctx.random(), write);
+      left -= part;
     }
   }
 }

@@ -106,12 +106,13 @@ DispatchSettings Worker::dispatch_settings() const {
 
 // ---- clients ------------------------------------------------------------------------------------
 
-void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
+void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                        std::unique_ptr<TlsStream> tls) {
   if (stopping_) return;
   clock_.refresh();
   follow_config();
   const std::uint64_t id = status->id;
-  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status));
+  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());

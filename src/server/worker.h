@@ -95,7 +95,8 @@ class Worker final : public DispatchHost {
   void use_journal(Journal& journal);
 
   // --- clients -----------------------------------------------------------------------------------
-  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                  std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
   // Orders from other workers.
