@@ -57,6 +57,8 @@ class Context {
   // the clock.
   bool replaying() const { return env_.expiry == ExpiryMode::kIgnore; }
   bool in_transaction() const { return in_transaction_; }
+  // Whether the user may read any key there is (DispatchHost::may_read_all_keys).
+  bool may_read_all_keys();
 
   // --- blocking
   // ---------------------------------------------------------------------------------------- Parks

@@ -298,7 +298,11 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   outcome.lsn = std::max(ctx.lsn_, settle(ctx, words, raw));
   locked.unlock();
   finish(outcome.lsn);
-  count(row, session, words);
+  if (outcome.parked) [[unlikely]] {
+    cycles_ = cycles_now();  // counted when it is served
+  } else {
+    count(row, session, words);
+  }
   return outcome;
 }
 

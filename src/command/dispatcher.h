@@ -49,6 +49,9 @@ struct DispatchSettings {
   bool monitored = false;        // DispatchHost::monitor() is told of every run
 };
 
+// From where a request comes whose right to run is asked for.
+enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
+
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
 class DispatchHost {
  public:
@@ -57,6 +60,32 @@ class DispatchHost {
   // error is the reply.
   virtual Status admit(Session& session, const CommandTable::Row& row,
                        std::span<const Word> words) = 0;
+  // Whether the session's user may run the request (ACL). Not ok: the error is the reply, and the
+  // refusal is in the security log. admit() asks for requests of clients; EXEC asks again for each
+  // that was queued, scripts for each that they call.
+  virtual Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                        Origin origin) {
+    (void)session, (void)row, (void)words, (void)origin;
+    return ok;
+  }
+  // The same for a parked request that is to run again.
+  virtual Status permit_again(const Parked& parked) {
+    (void)parked;
+    return ok;
+  }
+  // permit() as a question that leaves no trace.
+  virtual bool may_run(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
+  // Whether the session's user may run the request and may also read any key there is, as patterns
+  // that name keys ask for (SORT's BY and GET).
+  virtual bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                                 std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
   // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
   virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
   // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
@@ -135,6 +164,7 @@ class Dispatcher {
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return journal_; }
+  DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
   const KeyspaceStats& stats() const { return stats_; }
@@ -193,6 +223,7 @@ class Dispatcher {
   void serve_waiting();
   void serve_key(const KeyRef& key);
   bool run_parked(const std::shared_ptr<Parked>& parked);
+  void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
 
   struct TransactionLog;

@@ -44,27 +44,40 @@ bool visit_keyword(const KeySpec& spec, std::span<const Word> words, F& visit) {
 
 }  // namespace keys_detail
 
+// Calls visit(word index, key spec) for every key of a request in order; false as each_key().
 template <class F>
-bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
+bool each_key_with_spec(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
   for (const KeySpec& keys : spec.keys) {
+    const auto each = [&](std::size_t i) { visit(i, keys); };
     bool good = true;
     switch (keys.kind) {
       case KeySpec::Kind::kNone:
         return true;
       case KeySpec::Kind::kRange:
         good = keys_detail::visit_range(keys.first, keys.last, keys.step,
-                                        static_cast<int>(words.size()), visit);
+                                        static_cast<int>(words.size()), each);
         break;
       case KeySpec::Kind::kCount:
-        good = keys_detail::visit_count(keys.first, words, visit);
+        good = keys_detail::visit_count(keys.first, words, each);
         break;
       case KeySpec::Kind::kKeyword:
-        good = keys_detail::visit_keyword(keys, words, visit);
+        good = keys_detail::visit_keyword(keys, words, each);
         break;
     }
     if (!good) return false;
   }
   return true;
+}
+
+template <class F>
+bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
+  return each_key_with_spec(spec, words, [&](std::size_t i, const KeySpec&) { visit(i); });
+}
+
+// KeyFlag bits of the request's key under `keys`.
+inline std::uint16_t key_flags_of(const CommandSpec& spec, const KeySpec& keys,
+                                  std::span<const Word> words) {
+  return spec.key_flags && (keys.flags & kKeyVariable) ? spec.key_flags(words) : keys.flags;
 }
 
 }  // namespace memoir

@@ -224,6 +224,13 @@ void Dispatcher::run_queued(Context& ctx, std::span<const StoredRequest> queue,
     changes_.count = 0;
     Context inner(*this, ctx.session_, ctx.env_, effects_);
     inner.in_transaction_ = true;
+    const Status permitted =
+        host_.permit(ctx.session_, *request.row, request.words, Origin::kTransaction);
+    if (!permitted) [[unlikely]] {
+      host_.failed(permitted.error().text());
+      reply.error(permitted.error());
+      continue;
+    }
     call(inner, *request.row, request.words, reply);
     for (const KeyRef& expired : changes_.expired) {
       words_scratch_.clear();

@@ -132,7 +132,8 @@ std::vector<FoundKey> find_keys(const CommandSpec& spec, std::span<const Word> w
     CommandSpec alone = spec;
     alone.keys = {keys};
     const bool sound = each_key(
-        alone, words, [&](std::size_t word) { found.push_back({word, keys.flags}); });
+        alone, words,
+        [&](std::size_t word) { found.push_back({word, key_flags_of(spec, keys, words)}); });
     if (!sound) return {};
   }
   return found;
