@@ -4,7 +4,7 @@
 #include "src/base/glob.h"
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 #include "src/server/admin_rows.h"
 #include "src/server/command_reply.h"
 #include "src/server/help_reply.h"
