@@ -5,6 +5,7 @@
 #include "src/acl/acl_rules.h"
 #include "src/acl/password.h"
 #include "src/base/glob.h"
+#include "src/base/log.h"
 #include "src/command/keys.h"
 
 namespace memoir {
@@ -140,6 +141,24 @@ bool User::keeps_channels_of(const User& former) const {
       return grants_channel(channel, true);
     });
   });
+}
+
+Bytes User::command_name(const CommandTable::Row& row) const {
+  return ids_->name(ids_->id_of(row));
+}
+
+Bytes User::refusal(const CommandTable::Row& row, std::span<const Word> words, Verdict verdict,
+                    Detail detail) const {
+  if (verdict.denial == Denial::kCommand) {
+    return fmt::format("User {} has no permissions to run the '{}' command", name_,
+                       command_name(row));
+  }
+  const bool of_key = verdict.denial == Denial::kKey;
+  if (detail == Detail::kDiscreet) {
+    return of_key ? "No permissions to access a key" : "No permissions to access a channel";
+  }
+  return fmt::format("User {} has no permissions to access the '{}' {}", name_,
+                     words[verdict.word].text, of_key ? "key" : "channel");
 }
 
 // --- descriptions --------------------------------------------------------------------------------

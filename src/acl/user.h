@@ -47,6 +47,14 @@ class User {
   // Whether every channel pattern of `former` is still allowed literally.
   bool keeps_channels_of(const User& former) const;
 
+  // Why the request is refused, in Redis's words without code word. Clients are not told which key
+  // or channel it was; ACL DRYRUN is.
+  enum class Detail : bool { kDiscreet, kNamed };
+  Bytes refusal(const CommandTable::Row& row, std::span<const Word> words, Verdict verdict,
+                Detail detail) const;
+  // The command's own name, whatever it was renamed to.
+  Bytes command_name(const CommandTable::Row& row) const;
+
   // "on", "nopass", ...: for ACL GETUSER.
   std::vector<const char*> flags() const;
   // Everything behind the name, as rules.

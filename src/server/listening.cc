@@ -143,7 +143,7 @@ void Server::accept(Socket socket) {
     return refuse(socket, "-ERR max number of clients reached\r\n");
   }
   SocketNames names = socket_names(socket.fd());
-  if (config->protected_mode && config->requirepass.empty() && !names.is_local) {
+  if (config->protected_mode && users_.default_user()->needs_no_password() && !names.is_local) {
     clients_.left();
     return refuse(socket, kDenied);
   }

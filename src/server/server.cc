@@ -11,6 +11,7 @@
 #include "persistence/file_journal.h"
 #include "src/base/log.h"
 #include "src/base/random.h"
+#include "src/acl/acl_rules.h"
 #include "src/command/transaction.h"
 #include "src/server/admin_rows.h"
 #include "src/server/process.h"
@@ -51,7 +52,7 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   for (const auto commands : data_type_commands()) all.push_back(commands());
   for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
-                          command_commands(), debug_commands()}) {
+                          command_commands(), debug_commands(), acl_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -71,6 +72,8 @@ Server::Server(Config config, ServerOptions options)
       started_us_(clock_.now_us()),
       run_id_(random_hex(40)),
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
+      command_ids_(number_commands()),
+      users_(command_ids_),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
   const auto workers =
@@ -94,7 +97,34 @@ Server::~Server() {
   workers_.clear();
 }
 
+CommandIds Server::number_commands() {
+  CommandIds ids;
+  for (const auto rows : all_rows()) ids.add(rows);
+  return ids;
+}
+
+Status Server::check_user(std::span<const Bytes> words) {
+  const CommandIds ids = number_commands();
+  auto rules = join_selectors(words.subspan(1));
+  if (!rules) return Error("Unmatched parenthesis in an ACL selector");
+  User user(ids, words.front(), 0, false);
+  for (const Bytes& rule : *rules) {
+    const RuleError error = user.apply(rule, false);
+    if (error != RuleError::kNone && error != RuleError::kUnknown) {
+      return Error(rule_error_text(error));
+    }
+  }
+  return ok;
+}
+
 void Server::add_commands(const Config& config) {
+  add_rows(config);
+  command_ids_.bind(commands_, [&](const CommandSpec& copy) {
+    return originals_.at(&copy);
+  });
+}
+
+void Server::add_rows(const Config& config) {
   if (config.renamed_commands.empty()) {
     for (const auto rows : all_rows()) commands_.add(rows);
     return;
@@ -109,6 +139,7 @@ void Server::add_commands(const Config& config) {
         commands_.add({&row, 1});
       } else if (!found->new_name.empty()) {
         renamed_rows_.push_back(row);
+        originals_[&renamed_rows_.back()] = &row;
         renamed_rows_.back().name = new_names_.emplace_back(to_lower(found->new_name)).c_str();
         commands_.add({&renamed_rows_.back(), 1});
       }
@@ -138,6 +169,10 @@ void Server::register_hooks() {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
     }
+    return Status(ok);
+  });
+  config_.on_change({"requirepass"}, [this](const Config&, const Config& to) {
+    users_.set_default_password(to.requirepass);
     return Status(ok);
   });
   config_.on_change({"loglevel"}, [](const Config&, const Config& to) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,8 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "src/acl/security_log.h"
+#include "src/acl/users.h"
 #include "src/base/clock.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
@@ -53,6 +56,12 @@ class Server final : public ServerHooks, private JournalListener {
   // Whether rename-command names a command that there is.
   static bool knows_command(ByteView name);
 
+  // What is wrong with the words behind `user` in a configuration file, the name first; commands
+  // that are unknown are no mistake yet.
+  static Status check_user(std::span<const Bytes> words);
+
+  // Creates the configured users, or reads the ACL file; the error has been logged.
+  Status load_users();
   // Opens the listening sockets; the error has been logged.
   Status listen();
   // Serves until shutdown. Returns the process's exit status.
@@ -66,6 +75,9 @@ class Server final : public ServerHooks, private JournalListener {
   PubSub& pubsub() { return pubsub_; }
   Background& background() { return background_; }
   SlowLog& slow_log() { return slow_log_; }
+  Users& users() { return users_; }
+  const Users& users() const { return users_; }
+  SecurityLog& security_log() { return security_log_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
@@ -79,6 +91,31 @@ class Server final : public ServerHooks, private JournalListener {
   void unpause();
   // Ends the pause if its time is over; true if there is none now.
   bool pause_over(std::int64_t now_ms);
+
+  // --- users, any thread -------------------------------------------------------------------------
+  // Notes a refusal for ACL LOG and INFO. `client` is up to date.
+  struct Refusal {
+    Denial reason;
+    Origin origin;
+    Bytes object;
+    Bytes user;
+  };
+  void note_refusal(const ClientStatus& client, Refusal refusal);
+  // The error for a request that `user` may not run, noted.
+  struct Request {
+    Origin origin = Origin::kClient;
+    bool queued = false;  // it was to be queued by MULTI
+  };
+  Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
+               std::span<const Word> words, Verdict verdict, Request request);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
+  Status load_acl_file(Client* asking);
+  Status save_acl_file();
+  // Disconnects all clients that match, the one that asks after its reply; returns how many.
+  std::int64_t kill_clients(Client* asking,
+                            const std::function<bool(const ClientStatus&)>& matches);
+  // Disconnects clients that are subscribed to what their user may hear no more.
+  void drop_subscribers(const UserPointer& user, Worker& from);
 
   // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {
@@ -111,6 +148,7 @@ class Server final : public ServerHooks, private JournalListener {
   // --- ServerHooks -------------------------------------------------------------------------------
   ConfigStore& config() override { return config_; }
   const Bytes& config_file() const override { return options_.config_file; }
+  Config config_to_write() override;
   bool loading() const override { return loading_.load(std::memory_order_acquire); }
   bool is_local(const Session& session) const override;
   void reset_stats() override;
@@ -131,6 +169,8 @@ class Server final : public ServerHooks, private JournalListener {
   };
 
   void add_commands(const Config& config);
+  void add_rows(const Config& config);
+  static CommandIds number_commands();
   void register_hooks();
   void apply_limits(const Config& config);
   Result<std::vector<Socket>> open_tcp(const Config& config);
@@ -168,7 +208,11 @@ class Server final : public ServerHooks, private JournalListener {
   Keyspace keyspace_;
   std::deque<Bytes> new_names_;          // of renamed commands
   std::deque<CommandSpec> renamed_rows_;  // copies under their new names
+  std::map<const CommandSpec*, const CommandSpec*> originals_;  // of those copies
   CommandTable commands_;
+  CommandIds command_ids_;
+  Users users_;
+  SecurityLog security_log_;
   ClientRegistry clients_;
   PubSub pubsub_;
   SlowLog slow_log_;

@@ -63,6 +63,7 @@ void Server::reset_stats() {
   clear(rejected_);
   clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
+  security_log_.reset_counts();
   background_.reset_stats();
   peak_memory_ = allocated_bytes();
 }
@@ -136,6 +137,10 @@ void Server::fill_stats(InfoSources& sources) {
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
   stats.output_limit_disconnections = read(output_limit_disconnections_);
+  stats.denied_auth = security_log_.count(Denial::kAuth);
+  stats.denied_commands = security_log_.count(Denial::kCommand);
+  stats.denied_keys = security_log_.count(Denial::kKey);
+  stats.denied_channels = security_log_.count(Denial::kChannel);
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);

@@ -61,15 +61,10 @@ void Worker::stop() {
 
 void Worker::take_config() {
   config_version_ = config_store_.version();
-  const bool had_password = config_ && password_required();
   config_ = config_store_.current();
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
-  // As in Redis: whoever was let in without a password stays, and without a password all are in.
-  if (had_password && !password_required()) {
-    for (auto& [id, client] : clients_) client->set_authenticated(true);
-  }
   if (config_->hz != cron_hz_) {
     cron_hz_ = config_->hz;
     const std::chrono::milliseconds interval(1000 / cron_hz_);
@@ -338,23 +333,23 @@ void Worker::accept_delivery(Delivery&& delivery) {
 
 // ---- the dispatcher's host ----------------------------------------------------------------------
 
-Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<const Word>) {
+Status Worker::admit(Session& session, const CommandTable::Row& row,
+                     std::span<const Word> words) {
   if (&session != current_) return ok;
   Client& client = *current_;
   client.set_command(row);
-  if (client.authenticated() && client.subscriptions().total() == 0 && !server_.loading() &&
-      !row.spec->has(kProtected)) [[likely]] {
+  if (client.unrestricted() && client.rights_are_current() &&
+      client.subscriptions().total() == 0 && !server_.loading() && !row.spec->has(kProtected))
+      [[likely]] {
     return ok;
   }
-  return refuse_special(client, row);
+  return refuse_special(client, row, words);
 }
 
-Status Worker::refuse_special(Client& client, const CommandTable::Row& row) const {
+Status Worker::refuse_special(Client& client, const CommandTable::Row& row,
+                              std::span<const Word> words) {
   const CommandSpec& spec = *row.spec;
   const CommandSpec& command = row.parent ? *row.parent : spec;
-  if (!client.authenticated() && !spec.has(kNoAuth)) {
-    return Error("NOAUTH Authentication required.");
-  }
   if (spec.has(kProtected) && !server_.allows_protected(command, client.status())) {
     return Error(fmt::format(
         "ERR {} command not allowed. If the enable-{}-command option is set to \"local\", you can "
@@ -362,6 +357,9 @@ Status Worker::refuse_special(Client& client, const CommandTable::Row& row) cons
         "configuration file, and then restart the server.",
         to_upper(command.name), command.name));
   }
+  client.follow_rights();
+  if (!client.logged_in() && !spec.has(kNoAuth)) return Error("NOAUTH Authentication required.");
+  if (Status permitted = permit(client, row, words, Origin::kClient); !permitted) return permitted;
   if (client.in_subscriber_mode() && !spec.has(kSubscriberMode)) {
     return Error("ERR Can't execute '" + CommandTable::full_name(row) +
                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
@@ -408,7 +406,9 @@ std::size_t Worker::publish(Topic topic, ByteView channel, ByteView text, Lsn ls
 
 void Worker::parked(Session&, const std::shared_ptr<Parked>& parked) {
   parked->worker = index_;
-  if (current_) current_->block_on_keys(parked);
+  if (!current_) return;
+  parked->rights = current_->rights_version();
+  current_->block_on_keys(parked);
 }
 
 void Worker::deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) {
@@ -468,7 +468,7 @@ void Worker::reset_stats() {
 void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us) {
   const CommandTable::Row* row = server_.commands().resolve(words);
   std::vector<Word> copy;
-  server_.slow_log().add(row ? redacted(*row->spec, words, copy) : words, us, session.address(),
+  server_.slow_log().add(row ? redacted(*row, words, copy) : words, us, session.address(),
                          session.client_name(), clock_.now_us(),
                          static_cast<std::size_t>(config_->slowlog_max_len));
 }
