@@ -202,6 +202,9 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (session.transaction.open && spec.has(kNoMulti)) {
     return Error("ERR Command not allowed inside a transaction");
   }
+  if (session.transaction.rollback && !spec.has(kTransactionControl)) [[unlikely]] {
+    if (Status undoable = check_undoable(row); !undoable) return undoable;
+  }
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }

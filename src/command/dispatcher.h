@@ -109,6 +109,9 @@ struct RunOutcome {
   bool parked = false;  // no reply yet: it comes by DispatchHost::deliver()
 };
 
+// What becomes of a transaction's effects.
+enum class Outcome : std::uint8_t { kKeep, kUndo };
+
 // Counters of one command row, for INFO commandstats; a worker's own, read by others.
 struct CommandStats {
   std::atomic<std::uint64_t> calls{0};
@@ -156,10 +159,16 @@ class Dispatcher {
 
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
-  Status exec(Context& ctx, ReplyWriter& reply);
+  Status exec(Context& ctx, Outcome wanted, ReplyWriter& reply);
   void watch(Context& ctx, std::span<const Word> keys);
   void unwatch(Session& session);
   void discard(Session& session);
+  // Takes back all that the run noted in `undo` has done to keys, and forgets what it would have
+  // told (journal, watchers, notifications); the session is in its first database again. The run's
+  // stripes are still locked.
+  void roll_back(Context& ctx, UndoLog& undo);
+  // Refuses a command that roll_back() could not take back.
+  static Status check_undoable(const CommandTable::Row& row);
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
@@ -228,9 +237,15 @@ class Dispatcher {
 
   struct TransactionLog;
   void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
+  void run_undoable(Context& ctx, const Transaction& transaction, UndoLog& undo, Outcome wanted,
+                    ReplyWriter& reply);
+  void run_one_queued(Context& ctx, const StoredRequest& request, TransactionLog& log,
+                      ReplyWriter& reply);
+  void settle_transaction(Context& ctx, TransactionLog& log);
   void add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log);
   void remove_watches(Session& session);
-  Status run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply);
+  Status run_transaction(Context& ctx, Transaction& done, UndoLog& undo, Outcome wanted,
+                         ReplyWriter& reply);
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);

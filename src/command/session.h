@@ -42,6 +42,7 @@ struct WatchedKey {
 struct Transaction {
   bool open = false;
   bool broken = false;  // a queued command was refused: EXEC answers EXECABORT
+  bool rollback = false;  // a command that fails undoes them all (MULTI ROLLBACK)
   std::vector<StoredRequest> queue;
 };
 

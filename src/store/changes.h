@@ -56,12 +56,15 @@ struct Changes {
   std::vector<std::unique_ptr<Object>> garbage;
 
   void clear() {
+    clear_but_garbage();
+    garbage.clear();
+  }
+  void clear_but_garbage() {
     count = 0;
     expired.clear();
     events.clear();
     touched.clear();
     touched_databases.clear();
-    garbage.clear();
   }
 };
 

@@ -6,6 +6,7 @@
 #include "src/base/number.h"
 #include "src/store/edit.h"
 #include "src/store/string_edit.h"
+#include "src/store/undo.h"
 
 namespace memoir {
 namespace {
@@ -122,6 +123,7 @@ Entry* Database::lookup(ByteView key) {
 }
 
 void Database::before_change(ByteView key, std::uint64_t hash, const Entry* entry) {
+  if (env_->undo) [[unlikely]] env_->undo->before_change(index_, key, entry);
   ChangeObserver* observer = env_->stripes->keyspace().observer();
   if (observer) [[unlikely]] {
     Shard& where = shard(hash);
@@ -160,6 +162,10 @@ void Database::notify(EventClass event_class, const char* name, ByteView key) {
 void Database::insert(Entry* entry, std::uint64_t hash) {
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
                                                               : lfu_initial(env_->now_ms));
+  insert_as_it_is(entry, hash);
+}
+
+void Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
   Shard& where = shard(hash);
   where.keys.insert({entry}, hash);
   if (entry->has_expiry()) where.expires.insert({entry}, hash);
@@ -327,6 +333,14 @@ void Database::put(ByteView key, Entry* entry) {
   if (entry->key() != key) entry = Entry::rebuild(entry, key, entry->expire_ms());
   store(place, entry, hash);
   entry->set_access(access);
+  after_change(key, hash);
+}
+
+void Database::restore(ByteView key, Entry* entry) {
+  const std::uint64_t hash = hash_in_memory(key);
+  drop(key, hash);
+  if (entry) insert_as_it_is(entry, hash);
+  // The bucket's version may only grow, even where its keys are again what they were.
   after_change(key, hash);
 }
 

@@ -54,6 +54,8 @@ struct KeyspaceStats {
   }
 };
 
+class UndoLog;
+
 // What a run brings along; shared by the handles of all databases it touches.
 struct RunEnvironment {
   LockedStripes* stripes = nullptr;
@@ -71,6 +73,7 @@ struct RunEnvironment {
   unsigned lfu_log_factor = 10;
   unsigned lfu_decay_minutes = 1;
   Random* random = nullptr;
+  UndoLog* undo = nullptr;  // of a run that may be rolled back (undo.h)
 };
 
 template <class T>
@@ -134,6 +137,10 @@ class Database {
   // Puts an entry taken elsewhere under `key`, replacing what is there; no event.
   void put(ByteView key, Entry* entry);
 
+  // Makes `entry`, which is given to the table, what is under its key (null: nothing is), whatever
+  // is there now; no event, no touch, no change counted. For rollback.
+  void restore(ByteView key, Entry* entry);
+
   // Sets (kNoExpiry: removes) the expiry of an existing key; counts as a change; no event.
   void set_expiry(ByteView key, std::int64_t expire_ms);
 
@@ -171,6 +178,7 @@ class Database {
   void touch(Entry* entry);
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
+  void insert_as_it_is(Entry* entry, std::uint64_t hash);
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
   void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,

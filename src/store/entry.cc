@@ -69,6 +69,27 @@ Entry* Entry::rebuild(Entry* from, ByteView key, std::int64_t expire_ms) {
   return entry;
 }
 
+Entry* Entry::copy(const Entry& from, ByteView key) {
+  Entry* entry = nullptr;
+  switch (from.storage()) {
+    case Storage::kInline:
+    case Storage::kInlineRaw:
+      entry = make_inline(key, from.bytes(), from.storage(), from.expire_ms());
+      break;
+    case Storage::kInteger:
+      entry = make_integer(key, from.integer(), from.expire_ms());
+      break;
+    case Storage::kShared:
+      entry = make_shared(key, from.shared(), from.expire_ms());
+      break;
+    case Storage::kObject:
+      entry = make_object(key, from.object()->copy(), from.expire_ms());
+      break;
+  }
+  entry->access_ = from.access_;
+  return entry;
+}
+
 void Entry::destroy(Entry* entry) {
   if (entry->storage() == Storage::kObject) delete entry->object();
   if (entry->storage() == Storage::kShared) {

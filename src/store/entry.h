@@ -48,6 +48,9 @@ class Entry {
                             std::int64_t expire_ms = kNoExpiry);
   // The same value (moved, not copied) under another key or with another expiry; `from` is freed.
   static Entry* rebuild(Entry* from, ByteView key, std::int64_t expire_ms);
+  // A new entry with the same value, expiry, encoding and access clock under `key`. A long string
+  // is shared, an object copied.
+  static Entry* copy(const Entry& from, ByteView key);
   // Frees the entry and its value.
   static void destroy(Entry* entry);
   // Frees the entry alone and hands out its value, for background freeing.

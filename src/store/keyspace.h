@@ -33,6 +33,9 @@ struct alignas(64) Shard {
   EntryTable expires;
 };
 
+// Empties the tables of a shard and frees what was in them.
+void free_entries(Shard& shard);
+
 // What clients watch and wait for on keys of a stripe; see src/command/watching.h and waiting.h,
 // which derive from it. Kept behind a pointer: most stripes have none.
 class StripeAttachment {
