@@ -319,6 +319,7 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
     host_.failed(permitted.error().text());
     return reply.error(permitted.error());
   }
+  const ReplyWriter::Mark mark = reply.begin();
   call(inner, *request.row, request.words, reply);
   for (const KeyRef& expired : changes_.expired) {
     words_scratch_.clear();
@@ -328,7 +329,10 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   }
   changes_.expired.clear();
   add_to_log(inner, request.words, log);
-  count(*request.row, ctx.session_, request.words);
+  std::size_t request_bytes = 0;
+  for (const Word& word : request.words) request_bytes += word.text.size();
+  count(*request.row, ctx.session_, request.words,
+        {.request = request_bytes, .reply = reply.begin() - mark});
 }
 
 // Journals what a transaction did and tells watchers. The stripes are locked.

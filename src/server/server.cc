@@ -52,7 +52,9 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   for (const auto commands : data_type_commands()) all.push_back(commands());
   for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
-                          command_commands(), debug_commands(), acl_commands()}) {
+                          command_commands(), debug_commands(), acl_commands(),
+                          command_log_commands(), latency_commands(), memory_commands(),
+                          lolwut_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -85,6 +87,7 @@ Server::Server(Config config, ServerOptions options)
   // No listener: it keeps nothing, so everything is safe as soon as it is appended.
   add_commands(*now);
   register_hooks();
+  latency_.set_threshold_ms(now->latency_monitor_threshold);
   apply_limits(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
@@ -169,6 +172,10 @@ void Server::register_hooks() {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
     }
+    return Status(ok);
+  });
+  config_.on_change({"latency-monitor-threshold"}, [this](const Config&, const Config& to) {
+    latency_.set_threshold_ms(to.latency_monitor_threshold);
     return Status(ok);
   });
   config_.on_change({"requirepass"}, [this](const Config&, const Config& to) {
@@ -324,7 +331,12 @@ int Server::end() {
   return exit_status_;
 }
 
-void Server::on_progress(Lsn, Lsn) {
+void Server::on_progress(Lsn, Lsn synced) {
+  if (latency_.enabled() && synced != synced_before_.exchange(synced) &&
+      config_.current()->appendfsync == AppendFsync::kAlways) {
+    latency_.add("aof-fsync-always", static_cast<std::int64_t>(journal().stats().last_sync_us),
+                 clock_.now_us() / 1'000'000);
+  }
   for (const auto& worker : workers_) {
     if (worker->take_progress_wish()) worker->loop().post([] {});
   }

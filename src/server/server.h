@@ -27,11 +27,12 @@
 #include "src/net/listener.h"
 #include "src/server/background.h"
 #include "src/server/client_registry.h"
+#include "src/server/command_log.h"
 #include "src/server/config_store.h"
 #include "src/server/info.h"
+#include "src/server/latency.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
-#include "src/server/slow_log.h"
 #include "src/store/keyspace.h"
 
 namespace memoir {
@@ -74,7 +75,12 @@ class Server final : public ServerHooks, private JournalListener {
   ClientRegistry& clients() { return clients_; }
   PubSub& pubsub() { return pubsub_; }
   Background& background() { return background_; }
-  SlowLog& slow_log() { return slow_log_; }
+  CommandLog& command_log(CommandLogKind kind) {
+    return command_logs_[static_cast<std::size_t>(kind)];
+  }
+  LatencyMonitor& latency() { return latency_; }
+  // How long the runs of a row took, on all workers.
+  LatencySummary latency_of(std::size_t row);
   Users& users() { return users_; }
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
@@ -197,7 +203,8 @@ class Server final : public ServerHooks, private JournalListener {
   void fill_clients(InfoSources& sources);
   void fill_stats(InfoSources& sources);
   void fill_persistence(InfoSources& sources);
-  void fill_commands(InfoSources& sources);
+  void fill_commands(std::uint32_t sections, InfoSources& sources);
+  void fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures);
   void each_worker(const std::function<void(Worker&)>& visit);
 
   const ServerOptions options_;
@@ -215,7 +222,8 @@ class Server final : public ServerHooks, private JournalListener {
   SecurityLog security_log_;
   ClientRegistry clients_;
   PubSub pubsub_;
-  SlowLog slow_log_;
+  std::array<CommandLog, kCommandLogKinds> command_logs_;  // by CommandLogKind
+  LatencyMonitor latency_;
   Background background_;
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
@@ -244,6 +252,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::int64_t> pause_until_ms_{0};
 
   std::atomic<bool> stopping_{false};
+  std::atomic<Lsn> synced_before_{0};  // for the latency monitor
   std::atomic<int> monitors_{0};
   std::array<std::atomic<int>, kWorkersMax> monitors_by_worker_{};
   std::atomic<bool> active_expire_{true};

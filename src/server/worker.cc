@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/cycles.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
 #include "src/base/random.h"
@@ -15,6 +16,22 @@ namespace {
 constexpr std::int64_t kExpireSliceUs = 1000;
 // Kinds of errors that are counted apart, as in Redis.
 constexpr std::size_t kErrorKindsMax = 128;
+
+// From which figures on a run is of interest to one of the logs or the latency monitor.
+void set_notable(const Config& c, DispatchSettings& settings) {
+  std::int64_t us = c.slowlog_log_slower_than >= 0 ? c.slowlog_log_slower_than : INT64_MAX;
+  if (c.latency_monitor_threshold > 0) {
+    constexpr std::int64_t kMost = INT64_MAX / 1000;
+    us = std::min(us, std::min(c.latency_monitor_threshold, kMost) * 1000);
+  }
+  const double cycles = static_cast<double>(us) * cycles_per_us();
+  settings.notable_cycles = cycles < 9e18 ? static_cast<std::uint64_t>(cycles) : UINT64_MAX;
+  const auto bytes = [](std::int64_t limit) {
+    return limit < 0 ? SIZE_MAX : static_cast<std::size_t>(limit);
+  };
+  settings.notable_request_bytes = bytes(c.commandlog_request_larger_than);
+  settings.notable_reply_bytes = bytes(c.commandlog_reply_larger_than);
+}
 
 }  // namespace
 
@@ -89,7 +106,8 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.lazyfree_user_flush = c.lazyfree_lazy_user_flush;
   settings.active_expire = server_.active_expire();
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
-  settings.slowlog_us = c.slowlog_log_slower_than;
+  settings.latency_tracking = c.latency_tracking;
+  set_notable(c, settings);
   settings.monitored = server_.monitored();
   return settings;
 }
@@ -178,6 +196,7 @@ void Worker::write_journal(bool active) {
     const std::int64_t now_us = clock_.cached_monotonic_us();
     if (always && active && sync_wish_ == 0 && now_us - flushed_us_ < kGatherUs) return;
     flushed_us_ = now_us;
+    const LatencyWatch watch(server_.latency(), clock_, "aof-write");
     journal.flush();
   }
   if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
@@ -461,16 +480,53 @@ void Worker::reset_stats() {
       clear(*counter);
     }
   }
+  for (std::size_t i = 0; i < server_.commands().size(); ++i) {
+    if (LatencyHistogram* histogram = dispatcher.latency(i)) histogram->clear();
+  }
   const std::lock_guard lock(errors_mutex_);
   errors_.clear();
 }
 
-void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us) {
-  const CommandTable::Row* row = server_.commands().resolve(words);
+void Worker::evicted(std::int64_t us) {
+  server_.latency().add("eviction-cycle", us, clock_.now_us() / 1'000'000);
+}
+
+void Worker::notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                     const RunFigures& figures) {
+  server_.latency().add(row.spec->has(kFast) ? "fast-command" : "command", figures.us,
+                        clock_.now_us() / 1'000'000);
+  if (row.spec->has(kSkipSlowlog)) return;
+  const Config& c = *config_;
+  const struct {
+    CommandLogKind kind;
+    std::int64_t value, limit, entries_max;
+  } logs[] = {
+      {CommandLogKind::kSlow, figures.us, c.slowlog_log_slower_than, c.slowlog_max_len},
+      {CommandLogKind::kLargeRequest, static_cast<std::int64_t>(figures.request_bytes),
+       c.commandlog_request_larger_than, c.commandlog_large_request_max_len},
+      {CommandLogKind::kLargeReply, static_cast<std::int64_t>(figures.reply_bytes),
+       c.commandlog_reply_larger_than, c.commandlog_large_reply_max_len},
+  };
   std::vector<Word> copy;
-  server_.slow_log().add(row ? redacted(*row, words, copy) : words, us, session.address(),
-                         session.client_name(), clock_.now_us(),
-                         static_cast<std::size_t>(config_->slowlog_max_len));
+  for (const auto& log : logs) {
+    if (log.limit < 0 || log.value < log.limit || log.entries_max == 0) continue;
+    const Sender sender = sender_of(session);
+    server_.command_log(log.kind).add(redacted(row, words, copy), log.value, sender.address,
+                                      sender.name, clock_.now_us(),
+                                      static_cast<std::size_t>(log.entries_max));
+  }
+}
+
+// A parked request runs in a session that knows only its client's number.
+Worker::Sender Worker::sender_of(Session& session) const {
+  if (session.proxied_journal_session == 0 && client_behind(session)) {
+    return {session.address(), session.client_name()};
+  }
+  Sender sender;
+  if (const auto status = server_.clients().find(session.identity.id)) {
+    server_.clients().locked([&] { sender = {status->peer, status->name}; });
+  }
+  return sender;
 }
 
 // ---- monitors -----------------------------------------------------------------------------------
@@ -524,6 +580,7 @@ void Worker::start_expiry() {
 
 void Worker::expire_slice() {
   const std::int64_t slice_us = std::min(expire_left_us_, kExpireSliceUs);
+  const LatencyWatch watch(server_.latency(), clock_, "expire-cycle");
   const std::size_t expired = dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
   expire_left_us_ = expired > 0 ? expire_left_us_ - slice_us : 0;
   if (expire_left_us_ > 0) loop_.do_not_wait();

@@ -79,6 +79,10 @@ class Worker final : public DispatchHost {
     return shared_dispatcher_.load()->command_stats();
   }
 
+  LatencyHistogram* latency(std::size_t row) const {
+    return shared_dispatcher_.load()->latency(row);
+  }
+
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
@@ -161,7 +165,9 @@ class Worker final : public DispatchHost {
                          std::span<const Word> words) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
-  void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
+  void evicted(std::int64_t us) override;
+  void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+               const RunFigures& figures) override;
   void monitor(Session& session, std::span<const Word> words) override;
 
   // MONITOR: `line` goes to this worker's monitors.
@@ -199,6 +205,10 @@ class Worker final : public DispatchHost {
   Status refuse_special(Client& client, const CommandTable::Row& row,
                         std::span<const Word> words);
   Client* client_behind(Session& session) const;
+  struct Sender {
+    Bytes address, name;
+  };
+  Sender sender_of(Session& session) const;
 
   Server& server_;
   const ConfigStore& config_store_;
