@@ -14,7 +14,7 @@ namespace {
 // The request's keys with what is done to them; channels are none.
 std::vector<KeyUse> keys_of(const CommandSpec& spec, std::span<const Word> words) {
   std::vector<KeyUse> keys;
-  const bool sound = each_key_with_spec(spec, words, [&](std::size_t i, const KeySpec& of) {
+  const bool sound = each_key_spec(spec, words, [&](std::size_t i, const KeySpec& of) {
     if (!(of.flags & kKeyNot)) keys.push_back({i, key_flags_of(spec, of, words)});
   });
   if (!sound) keys.clear();  // the handler refuses such a request by itself

@@ -18,10 +18,12 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
+#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
 #include "src/command/latency_histogram.h"
+#include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
@@ -53,6 +55,7 @@ struct DispatchSettings {
   std::size_t notable_request_bytes = SIZE_MAX;
   std::size_t notable_reply_bytes = SIZE_MAX;
   bool monitored = false;        // DispatchHost::monitor() is told of every run
+  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
 
 // From where a request comes whose right to run is asked for.
@@ -105,6 +108,12 @@ class DispatchHost {
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // `source` is the client whose run it was; 0: the server itself.
+  virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                          Lsn lsn) {
+    (void)invalidations, (void)source, (void)lsn;
+  }
   // Frees values in the background.
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
@@ -166,12 +175,21 @@ class Dispatcher {
   // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
-  // `budget_us`. Called some times a second. Returns how many were removed.
+  // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
+  void count_unserved(Session& session, const Parked& parked, bool failed);
+
+  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
+  // about `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
   bool evict_some(std::int64_t budget_us);
+
+  // Context::settle_part().
+  void settle_part(Context& ctx);
+  // Forgets tracked keys, whose clients are told, until there are at most `keys_max`, for at most
+  // about `budget_us`. False: there are still more.
+  bool limit_tracked(std::uint64_t keys_max, std::int64_t budget_us);
 
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
@@ -212,6 +230,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
+  const CommandTable::Row* resolve_next(std::span<const Word> words) const;
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
@@ -238,7 +257,7 @@ class Dispatcher {
   void count(const CommandTable::Row& row, Session& session, std::span<const Word> words,
              RunBytes bytes);
   void count_latency(std::size_t index, std::uint64_t cycles);
-  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
@@ -250,9 +269,14 @@ class Dispatcher {
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
   void signal_touched(LockedStripes& locked, Changes& changes);
+  void tell_trackers(LockedStripes& locked, Changes& changes);
+  void forget_all_tracked(LockedStripes& locked);
+  void track(Context& ctx, std::span<const Word> words);
+  bool forget_one_tracked();
   void settle_own_work(LockedStripes& locked);
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
+  void remove_overdue();
 
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
@@ -275,6 +299,9 @@ class Dispatcher {
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
+  std::size_t expire_members_in(unsigned stripe, unsigned db);
+  template <class F>
+  std::size_t remove_due(LockedStripes& locked, F&& remove);
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
@@ -308,6 +335,8 @@ class Dispatcher {
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
+  std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};

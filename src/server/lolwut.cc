@@ -71,7 +71,7 @@ std::vector<double> ridge(Random& random, std::size_t width, double rough) {
   for (double octave = 1; octave <= 32; octave *= 2) {
     const double phase = random.unit() * 100;
     for (std::size_t x = 0; x < width; ++x) {
-      const double at = phase + static_cast<double>(x) / static_cast<double>(width) * octave * 3;
+      const double at = phase + static_cast<double>(x) / static_cast<double>(width) * octave * 1.37;
       line[x] += std::abs(std::sin(at * std::numbers::pi)) * rough / octave;
     }
   }
