@@ -61,7 +61,9 @@ class Users {
 
   const CommandIds& ids() const { return ids_; }
   // A user that is in no list, to try rules on.
-  User draft(ByteView name, bool all_channels) { return {ids_, name, ++last_account_, all_channels}; }
+  User draft(ByteView name, bool all_channels) {
+    return {ids_, name, ++last_account_, all_channels};
+  }
 
  private:
   User fresh_default() const;

@@ -35,8 +35,9 @@ Bytes memory_report(const InfoSources& figures) {
   }
   if (memory.resident > memory.used + kNotableBytes && ratio(memory.resident, memory.used) > 1.4) {
     found += fmt::format(
-        " * Resident memory: the process occupies {:.2f} times what is allocated. After a peak that "
-        "is harmless; without one the allocator is fragmented by values of changing sizes.\n\n",
+        " * Resident memory: the process occupies {:.2f} times what is allocated. After a peak "
+        "that is harmless; without one the allocator is fragmented by values of changing "
+        "sizes.\n\n",
         ratio(memory.resident, memory.used));
   }
   const std::size_t clients = std::max<std::size_t>(figures.clients.connected, 1);

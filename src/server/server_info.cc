@@ -103,7 +103,9 @@ void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   fill_clients(sources);
   fill_stats(sources);
   fill_persistence(sources);
-  if (sections & (kInfoCommandStats | kInfoLatencyStats | kInfoErrorStats)) fill_commands(sections, sources);
+  if (sections & (kInfoCommandStats | kInfoLatencyStats | kInfoErrorStats)) {
+    fill_commands(sections, sources);
+  }
 }
 
 void Server::fill_clients(InfoSources& sources) {

@@ -30,9 +30,9 @@ NOT_GENERATED = {
         geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro
         geosearch geosearchstore pfadd pfcount pfmerge pfdebug pfselftest
         xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup
-        xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl
+        xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
-        restore-asking dump restore migrate module latency memory lolwut save bgsave bgrewriteaof
+        restore-asking dump restore migrate module save bgsave bgrewriteaof
         sort sort_ro""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
         slowlog lastsave""",

@@ -10,6 +10,7 @@ Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, p
 
 import re
 
+import grammar_admin
 import words
 
 # (syntax, weight, comparison)
@@ -241,7 +242,7 @@ ROWS = [
     ("DEBUG SET-ACTIVE-EXPIRE 1", 0.1, "type"),
     ("nonsense value...", 0.3, "exact"),
     ("TYPE", 0.2, "exact"),
-]
+] + grammar_admin.ROWS
 
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
@@ -265,12 +266,13 @@ NO_NUMBERS = {
      b"HELLO"}
 
 # A dropped word would stop the server.
-NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
+NO_MUTATION = {b"SHUTDOWN", b"DEBUG"} | grammar_admin.NO_MUTATION
 
 # A swap could make a lifetime of a second, which ends here before there.
 NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
 
-CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
+CONTAINERS = ({b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
+              | grammar_admin.CONTAINERS)
 
 BLOCKING = {
     b"BLPOP",
