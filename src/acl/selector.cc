@@ -16,7 +16,7 @@ std::uint8_t needed_access(std::uint16_t flags) {
   return access;
 }
 
-void append(Bytes& text, const KeyPattern& pattern) {
+void append(Bytes& text, const KeyGrant& pattern) {
   if (pattern.access == kReadWriteKeys) {
     text += '~';
   } else {
@@ -67,7 +67,7 @@ Verdict Selector::check_channels(const CommandSpec& spec, std::span<const Word> 
 bool Selector::grants_key(ByteView key, std::uint16_t flags) const {
   if (all_keys_) return true;
   const std::uint8_t needed = needed_access(flags);
-  return std::ranges::any_of(keys_, [&](const KeyPattern& each) {
+  return std::ranges::any_of(keys_, [&](const KeyGrant& each) {
     return (each.access & needed) == needed && glob_match(each.pattern, key);
   });
 }
@@ -75,7 +75,7 @@ bool Selector::grants_key(ByteView key, std::uint16_t flags) const {
 bool Selector::grants_all_keys(std::uint16_t flags) const {
   if (all_keys_) return true;
   const std::uint8_t needed = needed_access(flags);
-  return std::ranges::any_of(keys_, [&](const KeyPattern& each) {
+  return std::ranges::any_of(keys_, [&](const KeyGrant& each) {
     return (each.access & needed) == needed && each.pattern == "*";
   });
 }
@@ -96,7 +96,7 @@ Bytes Selector::describe_commands() const {
 Bytes Selector::describe_keys() const {
   if (all_keys_) return "~*";
   Bytes text;
-  for (const KeyPattern& pattern : keys_) {
+  for (const KeyGrant& pattern : keys_) {
     if (!text.empty()) text += ' ';
     append(text, pattern);
   }

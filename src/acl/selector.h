@@ -43,10 +43,10 @@ struct Verdict {
 
 enum KeyAccess : std::uint8_t { kReadKeys = 1, kWriteKeys = 2, kReadWriteKeys = 3 };
 
-struct KeyPattern {
+struct KeyGrant {
   Bytes pattern;
   std::uint8_t access;  // KeyAccess bits
-  bool operator==(const KeyPattern&) const = default;
+  bool operator==(const KeyGrant&) const = default;
 };
 
 // A key of a request and the KeyFlag bits of what is done to it.
@@ -100,7 +100,7 @@ class Selector {
   const CommandIds* ids_;
   std::vector<std::uint64_t> allowed_;
   std::map<std::uint32_t, std::vector<Bytes>> first_arguments_;
-  std::vector<KeyPattern> keys_;
+  std::vector<KeyGrant> keys_;
   std::vector<Bytes> channels_;
   std::vector<Bytes> rules_;  // "+get", "-@slow", in order, behind +@all or -@all
   bool future_commands_{false};  // the rules begin with +@all

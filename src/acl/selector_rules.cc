@@ -172,7 +172,7 @@ RuleError Selector::add_key_pattern(ByteView rule) {
   }
   if (has_blanks(rule.substr(at))) return RuleError::kSyntax;
   const Bytes pattern(rule.substr(at));
-  const auto known = std::ranges::find(keys_, pattern, &KeyPattern::pattern);
+  const auto known = std::ranges::find(keys_, pattern, &KeyGrant::pattern);
   if (known != keys_.end()) {
     known->access |= access;
   } else {
