@@ -96,4 +96,10 @@ bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
                        [&visit](std::size_t word, const KeySpec&) { visit(word); });
 }
 
+// KeyFlag bits of the request's key under `keys`.
+inline std::uint16_t key_flags_of(const CommandSpec& spec, const KeySpec& keys,
+                                  std::span<const Word> words) {
+  return spec.key_flags && (keys.flags & kKeyVariable) ? spec.key_flags(words) : keys.flags;
+}
+
 }  // namespace memoir

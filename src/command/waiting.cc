@@ -101,7 +101,9 @@ void Dispatcher::count_unserved(Session& session, const Parked& parked, bool fai
   CommandStats& stats = command_stats_[parked.request.row->index];
   KeyspaceStats::bump(stats.calls);
   if (failed) KeyspaceStats::bump(stats.failed);
-  if (settings.slowlog_us == 0) host_.slow(session, parked.request.words, 0);
+  if (settings.notable_cycles == 0) {
+    host_.notable(session, *parked.request.row, parked.request.words, {});
+  }
 }
 
 void Dispatcher::remove_parked(const Parked& parked) {
@@ -166,16 +168,27 @@ bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
   OutputBuffer out;
   ReplyWriter reply(out, parked->identity.resp);
   const std::span<const Word> words = parked->request.words;
+  if (Status permitted = host_.permit_again(*parked); !permitted) [[unlikely]] {
+    KeyspaceStats::bump(command_stats_[parked->request.row->index].rejected);
+    host_.failed(permitted.error().text());
+    reply.error(permitted.error());
+    end_parked(parked, std::move(out), 0);
+    return true;
+  }
   std::vector<HashedKey> keys;
   each_key(*parked->request.row->spec, words, [&](std::size_t i) {
     keys.push_back({words[i].text, hash_in_memory(words[i].text)});
   });
   const RunOutcome outcome = execute(proxy, *parked->request.row, words, {}, keys, reply, parked);
   if (outcome.parked) return false;
+  end_parked(parked, std::move(out), outcome.lsn);
+  return true;
+}
+
+void Dispatcher::end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) {
   parked->state.store(Parked::kOver);
   remove_parked(*parked);
-  host_.deliver(parked, std::move(out), outcome.lsn);
-  return true;
+  host_.deliver(parked, std::move(reply), lsn);
 }
 
 }  // namespace memoir

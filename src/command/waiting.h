@@ -37,6 +37,7 @@ struct Parked {
   std::atomic<State> state{kWaiting};
   // Set by DispatchHost::parked(): where the reply goes. Opaque here.
   unsigned worker = 0;
+  std::uint64_t rights = 0;  // the version of all users' rights under which it was let in
 };
 
 // The queues of one stripe.

@@ -190,6 +190,10 @@ struct Config {
   // --- observing ---
   std::int64_t slowlog_log_slower_than = 10000;  // µs; -1: off
   std::int64_t slowlog_max_len = 128;
+  std::int64_t commandlog_request_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_request_max_len = 128;
+  std::int64_t commandlog_reply_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_reply_max_len = 128;
   std::int64_t latency_monitor_threshold = 0;  // ms; 0: off
   bool latency_tracking = true;
   std::vector<double> latency_tracking_info_percentiles{50, 99, 99.9};

@@ -224,7 +224,8 @@ void Server::accept(Socket socket, Transport transport) {
     return refuse(socket, tls ? "" : "-ERR max number of clients reached\r\n");
   }
   SocketNames names = socket_names(socket.fd());
-  const bool denied = config->protected_mode && config->requirepass.empty() && !names.is_local;
+  const bool denied = config->protected_mode && users_.default_user()->needs_no_password() &&
+                      !names.is_local;
   if (denied && !tls) {
     clients_.left();
     return refuse(socket, kDenied);
