@@ -439,9 +439,7 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
     bump(stats_.changes, changes_.count);
     journal_run(ctx, words, raw);
   }
-  if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
-    signal_touched(locked, changes_);
-  }
+  if (changes_.touched_any()) [[unlikely]] signal_touched(locked, changes_);
   return depends_on(locked, ctx.row_->spec->locks);
 }
 

@@ -198,8 +198,7 @@ struct CommandSpec {
   const char* deprecated = "";  // "6.2.0 `LMOVE` with ..." : since, blank, replaced by
   std::span<const CommandSpec> subcommands = {};
   // Where the specs do not tell enough: the word that is the key a request writes (SORT's STORE), 0
-  // if there is none. The request's keys are then those of the first spec and this one, which the
-  // last spec describes.
+  // if there is none. It is a key besides those of the specs, and the last of them describes it.
   std::size_t (*stored_key)(std::span<const Word> words) = nullptr;
   // For a command whose words decide what is locked: the locks of this request; else null.
   Locks (*choose_locks)(std::span<const Word> words) = nullptr;

@@ -33,6 +33,12 @@ void WaitQueues::remove(const Key& key, const Parked* parked) {
   if (queue.empty()) queues_.erase(found);
 }
 
+std::size_t WaitQueues::size_of_any_change() const {
+  return static_cast<std::size_t>(std::ranges::count_if(queues_, [](const auto& entry) {
+    return std::ranges::any_of(entry.second, [](const auto& one) { return one->any_change; });
+  }));
+}
+
 std::vector<std::shared_ptr<Parked>> WaitQueues::all(const Key& key) const {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return {};
@@ -117,6 +123,7 @@ void Dispatcher::remove_parked(const Parked& parked) {
 void Dispatcher::serve_waiting() {
   if (serving_) return;
   serving_ = true;
+  now_us_ = clock_.now_us();  // the command may have taken its time
   for (std::size_t i = 0; i < ready_.size(); ++i) {
     const KeyRef key = ready_[i];
     serve_key(key);
@@ -142,7 +149,8 @@ void Dispatcher::serve_key(const KeyRef& key) {
       const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
       if (place) type = static_cast<const Entry*>(place.item().pointer)->type();
     }
-    if (i == 0) any_change = std::ranges::any_of(waiting, [](const auto& parked) { return parked->any_change; });
+    const auto wants_any = [](const auto& parked) { return parked->any_change; };
+    if (i == 0) any_change = std::ranges::any_of(waiting, wants_any);
     if (!type && !any_change) return;
     if (i == waiting.size()) return;
     Parked& parked = *waiting[i];

@@ -27,10 +27,11 @@ constexpr std::size_t kSubscriptionBytes = 150;
 
 Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
 
-Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status)
+Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+               std::unique_ptr<TlsStream> tls)
     : worker_(worker),
       status_(std::move(status)),
-      connection_(worker.loop(), std::move(socket), *this) {
+      connection_(worker.loop(), std::move(socket), *this, std::move(tls)) {
   identity.id = status_->id;
   begin_as_default();
   active_us_ = status_->connected_us;
@@ -97,6 +98,10 @@ void Client::on_readable() {
     // Not to be woken again and again for what is not wanted yet.
     connection_.set_reading(false);
     return;
+  }
+  if (!status_->refusal.empty()) [[unlikely]] {
+    out_.append(status_->refusal);
+    return close_when_sent();
   }
   const RequestParser::Space space = parser_.space();
   const Connection::Received received = connection_.receive(space.data, space.size);

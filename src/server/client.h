@@ -44,7 +44,8 @@ enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext, kSkip };
 
 class Client final : public Session, private ConnectionEvents {
  public:
-  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status);
+  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+         std::unique_ptr<TlsStream> tls);
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------

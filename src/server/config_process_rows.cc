@@ -79,6 +79,10 @@ constexpr ConfigRow kRows[] = {
         "{unixsocket} "
         "and {config-file} are replaced.",
         check_proc_title),
+    with(kHidden, integer<&Config::key_load_delay>(
+                      "key-load-delay", -kIntMax - 1, kIntMax, "microseconds",
+                      "For tests: loading rests that long behind each record; -n: a microsecond "
+                      "behind each n-th.")),
     choice<&Config::oom_score_adj>(
         "oom-score-adj", kOomScores,
         "Whether the kernel's readiness to kill the process when memory runs out is set: not (no), "

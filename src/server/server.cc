@@ -194,8 +194,23 @@ void Server::register_hooks() {
     set_log_level(to.loglevel);
     return Status(ok);
   });
+  config_.on_change({"tls-port", "tls-cert-file", "tls-key-file", "tls-key-file-pass",
+                     "tls-client-cert-file", "tls-client-key-file", "tls-client-key-file-pass",
+                     "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir",
+                     "tls-auth-clients", "tls-protocols", "tls-ciphers", "tls-ciphersuites",
+                     "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size",
+                     "tls-session-cache-timeout"},
+                    [this](const Config&, const Config& to) { return apply_tls(to); });
   config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
-    return listen_elsewhere(from, to);
+    return listen_elsewhere(from, to, Transport::kTcp);
+  });
+  config_.on_change({"tls-port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to, Transport::kTls);
+  });
+  load_delay_us_ = config_.current()->key_load_delay;
+  config_.on_change({"key-load-delay"}, [this](const Config&, const Config& to) {
+    load_delay_us_ = to.key_load_delay;
+    return Status(ok);
   });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [](const Config&, const Config& to) { return set_oom_score(to); });
@@ -217,7 +232,8 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth", "hll-sparse-max-bytes"},
+                     "list-compress-depth", "hll-sparse-max-bytes", "stream-node-max-bytes",
+                     "stream-node-max-entries"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
@@ -277,7 +293,8 @@ int Server::run() {
 }
 
 void Server::ready() {
-  if (!tcp_listeners_.empty()) log_notice("Ready to accept connections tcp");
+  if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
+  if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
   if (unix_listener_) log_notice("Ready to accept connections unix");
   notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
 }

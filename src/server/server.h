@@ -192,12 +192,22 @@ class Server final : public ServerHooks, private JournalListener {
   void apply_limits(const Config& config);
   void apply_client_memory(const Config& config);
   void evict_clients(Worker& worker, std::size_t most);
-  Result<std::vector<Socket>> open_tcp(const Config& config);
-  void listen_on(std::vector<Socket> sockets);
-  Status listen_elsewhere(const Config& from, const Config& to);
+  // Where connections of a kind come in.
+  enum class Transport : std::uint8_t { kTcp, kTls };
+  struct Entrance {
+    std::vector<int> descriptors;  // of the listeners, which are worker 0's
+    std::vector<std::unique_ptr<Listener>> listeners;
+  };
+  Entrance& entrance(Transport transport) {
+    return transport == Transport::kTls ? tls_entrance_ : tcp_entrance_;
+  }
+  Result<std::vector<Socket>> open_sockets(const Config& config, Transport transport);
+  void listen_on(std::vector<Socket> sockets, Transport transport);
+  Status listen_elsewhere(const Config& from, const Config& to, Transport transport);
+  Status apply_tls(const Config& config);
   void close_listeners();
   std::vector<Bytes> listener_lines() const;
-  void accept(Socket socket);
+  void accept(Socket socket, Transport transport);
   void refuse(const Socket& socket, ByteView error);
   void watch_signals();
   void interrupted(const char* name);
@@ -250,14 +260,16 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::uint64_t> loading_total_bytes_{0};
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
+  std::atomic<std::int64_t> load_delay_us_{0};
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   unsigned next_worker_{0};
 
   std::mutex listening_mutex_;
-  std::vector<int> tcp_descriptors_;  // of the listeners, which are worker 0's
-  std::vector<std::unique_ptr<Listener>> tcp_listeners_;
+  Entrance tcp_entrance_;
+  Entrance tls_entrance_;
+  std::shared_ptr<const TlsContext> tls_context_;  // null without tls-port; under the mutex
   std::unique_ptr<Listener> unix_listener_;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 

@@ -120,12 +120,13 @@ DispatchSettings Worker::dispatch_settings() const {
 
 // ---- clients ------------------------------------------------------------------------------------
 
-void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
+void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                        std::unique_ptr<TlsStream> tls) {
   if (stopping_) return;
   clock_.refresh();
   follow_config();
   const std::uint64_t id = status->id;
-  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status));
+  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());
@@ -331,11 +332,11 @@ void Worker::waiting(Client& client) {
 }
 
 void Worker::not_waiting(Client& client) {
+  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kByPause) {
     std::erase(paused_, client.identity.id);
     return;
   }
-  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kOnSync) std::erase(sync_waits_, client.identity.id);
   if (client.deadline_ms() != 0) deadlines_.erase({client.deadline_ms(), client.identity.id});
 }
@@ -361,7 +362,9 @@ void Worker::deadlines_due() {
 void Worker::end_pause() {
   for (const std::uint64_t id : std::exchange(paused_, {})) {
     Client* client = find_client(id);
-    if (client && client->blocked() == Blocked::kByPause) client->unblock();
+    if (!client || client->blocked() != Blocked::kByPause) continue;
+    stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
+    client->unblock();
   }
 }
 

@@ -99,7 +99,8 @@ class Worker final : public DispatchHost {
   void use_journal(Journal& journal);
 
   // --- clients -----------------------------------------------------------------------------------
-  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                  std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
   // Orders from other workers.
@@ -126,7 +127,10 @@ class Worker final : public DispatchHost {
   void closing(Client& client) { closing_.push_back(&client); }
   void waiting(Client& client);
   void not_waiting(Client& client);
-  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  void paused(Client& client) {
+    KeyspaceStats::bump(stats_.blocked);
+    paused_.push_back(client.identity.id);
+  }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
