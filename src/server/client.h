@@ -36,6 +36,7 @@ enum class Blocked : std::uint8_t {
   kOnSync,      // WAITAOF
   kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
+  kOnWorkers,   // until all workers have taken over a change (ACL SETUSER)
   kByPause,     // CLIENT PAUSE
 };
 
@@ -48,7 +49,7 @@ class Client final : public Session, private ConnectionEvents {
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------
-  Worker& worker() { return worker_; }
+  Worker& worker() const { return worker_; }
   ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
   OutputBuffer& out() { return out_; }
@@ -62,7 +63,6 @@ class Client final : public Session, private ConnectionEvents {
   // Takes over the users' present rights if they have changed; a client whose user is gone is
   // closed.
   void follow_rights();
-  bool rights_are_current() const;
   std::uint64_t rights_version() const { return rights_version_; }
   // Logged in as a user who may do anything: nothing needs to be asked as long as rights are
   // current.

@@ -122,8 +122,9 @@ class Server final : public ServerHooks, private JournalListener {
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more.
-  void drop_subscribers(const UserPointer& user, Worker& from);
+  // Disconnects clients that are subscribed to what their user may hear no more. True: other
+  // workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(const UserPointer& user, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {

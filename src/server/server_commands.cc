@@ -170,7 +170,7 @@ constexpr CommandSpec kCommands[] = {
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
-    in_group(row("waitaof", exactly(4), kBlocking | kNoScript, waitaof,
+    in_group(row("waitaof", exactly(4), kNoScript | kConnection, waitaof,
                  "numlocal numreplicas timeout",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",

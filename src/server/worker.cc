@@ -38,6 +38,7 @@ void set_notable(const Config& c, DispatchSettings& settings) {
 Worker::Worker(Server& server, unsigned index)
     : server_(server),
       config_store_(server.config()),
+      users_(server.users()),
       index_(index),
       subscriptions_(server.pubsub(), index),
       invalidator_(*this),
@@ -378,6 +379,8 @@ void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout, Re
       reply.array(2);
       reply.integer(dispatcher_->journal().synced() >= client.awaited_sync() ? 1 : 0);
       return reply.integer(0);
+    case Blocked::kOnWorkers:
+      return reply.ok();
     case Blocked::kOnShutdown:
       return reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
     case Blocked::kByPause:
@@ -398,7 +401,7 @@ Status Worker::admit(Session& session, const CommandTable::Row& row,
   if (&session != current_) return ok;
   Client& client = *current_;
   client.set_command(row);
-  if (client.unrestricted() && client.rights_are_current() &&
+  if (client.unrestricted() && client.rights_version() == users_.version() &&
       client.subscriptions().total() == 0 && !server_.loading() && !row.spec->has(kProtected))
       [[likely]] {
     return ok;

@@ -232,6 +232,7 @@ class Worker final : public DispatchHost {
 
   Server& server_;
   const ConfigStore& config_store_;
+  const Users& users_;
   const unsigned index_;
   Loop loop_;
   WorkerClock clock_;
