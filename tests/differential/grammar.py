@@ -269,12 +269,10 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"SETBIT",
-    b"BITFIELD",
      b"HELLO"}
 
-# A dropped word would stop the server.
-NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
+# A dropped word would stop the server, or make a number an offset and a string of 512 MB.
+NO_MUTATION = {b"SHUTDOWN", b"DEBUG", b"SETBIT", b"BITFIELD"}
 
 # A swap could make a lifetime of a second, which ends here before there.
 NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
