@@ -17,6 +17,7 @@ std::span<const CommandSpec> bitmap_commands();
 std::span<const CommandSpec> hyperloglog_commands();
 std::span<const CommandSpec> geo_commands();
 std::span<const CommandSpec> sort_commands();
+std::span<const CommandSpec> stream_commands();
 
 // All of the above.
 using CommandList = std::span<const CommandSpec> (*)();

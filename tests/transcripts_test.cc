@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "datatypes/stream/stream.h"
 #include "protocol/reply_parser.h"
 #include "tests/transcripts/engine.h"
 
@@ -17,11 +18,16 @@ namespace fs = std::filesystem;
 
 class Digest final : public DigestSink {
  public:
+  explicit Digest(const Object& value) : value_(value) {}
   void ordered(ByteView part) override { (text_ += part) += '\0'; }
   void unordered(std::span<const ByteView> parts) override {
     Bytes element;
     for (const ByteView part : parts) (element += part) += '\0';
     elements_.push_back(std::move(element));
+  }
+  void ending(std::span<const ByteView> parts) override {
+    unordered(parts);
+    elements_.back() += std::to_string(value_.member_ms(parts[0]));
   }
   Bytes finish() {
     std::sort(elements_.begin(), elements_.end());
@@ -30,9 +36,32 @@ class Digest final : public DigestSink {
   }
 
  private:
+  const Object& value_;
   Bytes text_;
   std::vector<Bytes> elements_;
 };
+
+// What a digest does not tell of a stream. When a consumer was last seen is no part of it: reading
+// nothing is not journaled.
+Bytes groups_of(const Stream& stream) {
+  const Stream::Marks& marks = stream.marks();
+  Bytes text(ByteView(StreamIdText(marks.last)));
+  text.append(" ").append(StreamIdText(marks.first));
+  text.append(" ").append(StreamIdText(marks.max_deleted)).append(std::to_string(marks.added));
+  for (const auto& group : stream.groups()) {
+    text.append("\n").append(group->name).append(" ").append(StreamIdText(group->last_id));
+    text.append(" ").append(std::to_string(group->entries_read));
+    const StreamGroup::Pending& pending = group->pending();
+    for (auto at = pending.first(); at; at = pending.next(at)) {
+      text.append("\n  ").append(StreamIdText(at.key())).append(at.value().consumer->name);
+      text.append(std::to_string(at.value().time_ms)).append(std::to_string(at.value().count));
+    }
+    for (const auto& consumer : group->consumers()) {
+      text.append("\n  ").append(consumer->name).append(std::to_string(consumer->active_ms));
+    }
+  }
+  return text;
+}
 
 Bytes contents_of(const Entry& entry) {
   Bytes text = std::to_string(static_cast<int>(entry.type())) + " " +
@@ -41,8 +70,11 @@ Bytes contents_of(const Entry& entry) {
     char scratch[kIntegerCharsMax];
     return text.append(string_view_of(entry, scratch));
   }
-  Digest digest;
+  Digest digest(*entry.object());
   entry.object()->digest(digest);
+  if (entry.type() == TypeId::kStream) {
+    text += groups_of(static_cast<const Stream&>(*entry.object()));
+  }
   return text + digest.finish();
 }
 
@@ -237,7 +269,11 @@ class Transcript {
         {"zset-max-listpack-entries", &limits.zset_listpack_entries},
         {"zset-max-listpack-value", &limits.zset_listpack_value},
         {"hll-sparse-max-bytes", &limits.hll_sparse_bytes}};
-    if (name == "list-max-listpack-size") {
+    if (name == "stream-node-max-entries") {
+      limits.stream_node_entries = value;
+    } else if (name == "stream-node-max-bytes") {
+      limits.stream_node_bytes = static_cast<std::size_t>(value);
+    } else if (name == "list-max-listpack-size") {
       limits.list_listpack_size = static_cast<int>(value);
     } else {
       *sizes.at(name) = static_cast<std::size_t>(value);

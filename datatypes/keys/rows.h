@@ -9,6 +9,7 @@
 namespace memoir {
 
 std::span<const CommandSpec> expiry_commands();    // EXPIRE, TTL, PERSIST, ...
+std::span<const CommandSpec> member_expiry_commands();  // EXPIREMEMBER, MEMBERTTL, ...
 std::span<const CommandSpec> rename_commands();    // RENAME, MOVE, COPY
 std::span<const CommandSpec> object_commands();    // OBJECT
 std::span<const CommandSpec> scan_commands();      // SCAN, KEYS, RANDOMKEY, DBSIZE

@@ -22,6 +22,8 @@
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
+#include "src/command/latency_histogram.h"
+#include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
@@ -46,9 +48,24 @@ struct DispatchSettings {
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
-  std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
+  bool latency_tracking = true;  // a LatencyHistogram for each command
+  // DispatchHost::notable() is told of runs that take at least so long, or have as large a request
+  // or reply.
+  std::uint64_t notable_cycles = UINT64_MAX;
+  std::size_t notable_request_bytes = SIZE_MAX;
+  std::size_t notable_reply_bytes = SIZE_MAX;
   bool monitored = false;        // DispatchHost::monitor() is told of every run
   std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
+};
+
+// From where a request comes whose right to run is asked for.
+enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
+
+// What a run took.
+struct RunFigures {
+  std::int64_t us = 0;
+  std::size_t request_bytes = 0;
+  std::size_t reply_bytes = 0;
 };
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
@@ -59,18 +76,53 @@ class DispatchHost {
   // error is the reply.
   virtual Status admit(Session& session, const CommandTable::Row& row,
                        std::span<const Word> words) = 0;
+  // Whether the session's user may run the request (ACL). Not ok: the error is the reply, and the
+  // refusal is in the security log. admit() asks for requests of clients; EXEC asks again for each
+  // that was queued, scripts for each that they call.
+  virtual Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                        Origin origin) {
+    (void)session, (void)row, (void)words, (void)origin;
+    return ok;
+  }
+  // The same for a parked request that is to run again.
+  virtual Status permit_again(const Parked& parked) {
+    (void)parked;
+    return ok;
+  }
+  // permit() as a question that leaves no trace.
+  virtual bool may_run(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
+  // Whether the session's user may run the request and may also read any key there is, as patterns
+  // that name keys ask for (SORT's BY and GET).
+  virtual bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                                 std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
   // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
   virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
   // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // `source` is the client whose run it was; 0: the server itself.
+  virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                          Lsn lsn) {
+    (void)invalidations, (void)source, (void)lsn;
+  }
   // Frees values in the background.
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
   virtual void failed(ByteView error) { (void)error; }
-  virtual void slow(Session& session, std::span<const Word> words, std::int64_t us) {
-    (void)session, (void)words, (void)us;
+  // Keys had to be evicted before a command, which took so long.
+  virtual void evicted(std::int64_t us) { (void)us; }
+  virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                       const RunFigures& figures) {
+    (void)session, (void)row, (void)words, (void)figures;
   }
   virtual void monitor(Session& session, std::span<const Word> words) {
     (void)session, (void)words;
@@ -123,8 +175,11 @@ class Dispatcher {
   // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
-  // `budget_us`. Called some times a second. Returns how many were removed.
+  // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
+  void count_unserved(Session& session, const Parked& parked, bool failed);
+
+  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
+  // about `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -132,6 +187,9 @@ class Dispatcher {
 
   // Context::settle_part().
   void settle_part(Context& ctx);
+  // Forgets tracked keys, whose clients are told, until there are at most `keys_max`, for at most
+  // about `budget_us`. False: there are still more.
+  bool limit_tracked(std::uint64_t keys_max, std::int64_t budget_us);
 
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
@@ -149,12 +207,17 @@ class Dispatcher {
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return journal_; }
+  DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
   const KeyspaceStats& stats() const { return stats_; }
   KeyspaceStats& stats() { return stats_; }
   // By CommandTable::Row::index.
   std::span<CommandStats> command_stats() { return {command_stats_.get(), commands_.size()}; }
+  // Any thread: how long the runs of a row took here; null: there was none.
+  LatencyHistogram* latency(std::size_t index) const {
+    return latencies_[index].load(std::memory_order_acquire);
+  }
 
  private:
   // A request of the batch, looked up ahead.
@@ -167,6 +230,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
+  const CommandTable::Row* resolve_next(std::span<const Word> words) const;
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
@@ -186,7 +250,13 @@ class Dispatcher {
                      const std::shared_ptr<Parked>& again);
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
-  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
+  struct RunBytes {
+    std::size_t request;
+    std::size_t reply;
+  };
+  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words,
+             RunBytes bytes);
+  void count_latency(std::size_t index, std::uint64_t cycles);
   static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
@@ -199,14 +269,20 @@ class Dispatcher {
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
   void signal_touched(LockedStripes& locked, Changes& changes);
+  void tell_trackers(LockedStripes& locked, Changes& changes);
+  void forget_all_tracked(LockedStripes& locked);
+  void track(Context& ctx, std::span<const Word> words);
+  bool forget_one_tracked();
   void settle_own_work(LockedStripes& locked);
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
+  void remove_overdue();
 
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
   void serve_key(const KeyRef& key);
   bool run_parked(const std::shared_ptr<Parked>& parked);
+  void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
 
   struct TransactionLog;
@@ -223,6 +299,9 @@ class Dispatcher {
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
+  std::size_t expire_members_in(unsigned stripe, unsigned db);
+  template <class F>
+  std::size_t remove_due(LockedStripes& locked, F&& remove);
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
@@ -236,6 +315,8 @@ class Dispatcher {
   KeyspaceStats stats_;
   const double cycles_per_us_;
   std::unique_ptr<CommandStats[]> command_stats_;
+  std::unique_ptr<std::atomic<LatencyHistogram*>[]> latencies_;  // by row
+  std::vector<std::unique_ptr<LatencyHistogram>> own_latencies_;
 
   const RequestParser* batch_{nullptr};
   std::size_t batch_next_{0};
@@ -254,6 +335,8 @@ class Dispatcher {
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
+  std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};

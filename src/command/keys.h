@@ -34,12 +34,18 @@ bool visit_count(int at, int step, std::span<const Word> words, F& visit) {
 template <class F>
 bool visit_keyword(const KeySpec& spec, std::span<const Word> words, F& visit) {
   const int size = static_cast<int>(words.size());
-  for (int i = spec.first; i < size; ++i) {
-    if (!equals_ignoring_case(words[static_cast<std::size_t>(i)].text, spec.keyword)) continue;
-    const int last = spec.last < 0 ? spec.last : i + 1 + spec.last;
-    return visit_range(i + 1, last, spec.step, size, visit);
-  }
-  return true;
+  int at = spec.locate ? spec.locate(words) : spec.first;
+  if (spec.locate && at == 0) return true;
+  const auto is_keyword = [&] {
+    return equals_ignoring_case(words[static_cast<std::size_t>(at)].text, spec.keyword);
+  };
+  while (at < size && !is_keyword()) ++at;
+  if (at >= size) return true;
+  const int first = at + 1;
+  int last = spec.last < 0 ? spec.last : first + spec.last;
+  if (spec.last < 0 && spec.limit > 1) last = first + (size - first) / spec.limit + spec.last;
+  if (spec.limit > 1 && last < first) return true;
+  return visit_range(first, last, spec.step, size, visit);
 }
 
 template <class F>
@@ -88,6 +94,12 @@ template <class F>
 bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
   return each_key_spec(spec, words,
                        [&visit](std::size_t word, const KeySpec&) { visit(word); });
+}
+
+// KeyFlag bits of the request's key under `keys`.
+inline std::uint16_t key_flags_of(const CommandSpec& spec, const KeySpec& keys,
+                                  std::span<const Word> words) {
+  return spec.key_flags && (keys.flags & kKeyVariable) ? spec.key_flags(words) : keys.flags;
 }
 
 }  // namespace memoir

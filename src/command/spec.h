@@ -113,6 +113,9 @@ struct KeySpec {
   std::int16_t step = 1;
   std::uint16_t flags = 0;
   const char* keyword = nullptr;
+  std::int16_t limit = 0;  // kKeyword: keys are the first 1/limit of the words up to `last`; 0: all
+  // kKeyword: finds the keyword (0: there is none) where a plain search may take another for it.
+  int (*locate)(std::span<const Word> words) = nullptr;
 };
 // At most three cover every command (GEORADIUS: its source and what follows STORE or STOREDIST).
 using KeySpecs = std::array<KeySpec, 3>;
@@ -132,6 +135,18 @@ constexpr KeySpec key_unknown(unsigned flags) {
   return {KeySpec::Kind::kUnknown, 0, 0, 1, static_cast<std::uint16_t>(flags), nullptr};
 }
 constexpr KeySpecs kNoKeys{};
+// What a request does to its key where its words decide (kKeyVariable): the KeyFlag bits instead of
+// the spec's.
+using KeyFlagsOf = std::uint16_t (*)(std::span<const Word> words);
+
+// The channels among the words, as ACL rules see them.
+enum class Channels : std::uint8_t {
+  kNone,
+  kPublish,            // word 1, to be sent to
+  kSubscribe,          // all words behind the name
+  kSubscribePatterns,  // the same, as patterns
+};
+
 // The usual cases, by what they do.
 constexpr KeySpecs first_is_key(unsigned flags) { return {key_range(1, 1, 1, flags)}; }
 constexpr KeySpecs all_are_keys(unsigned flags) { return {key_range(1, -1, 1, flags)}; }
@@ -165,6 +180,8 @@ struct CommandSpec {
   const char* name;  // lower case; for a subcommand its own word alone
   Arity arity;
   KeySpecs keys = kNoKeys;
+  KeyFlagsOf key_flags = nullptr;
+  Channels channels = Channels::kNone;
   Access access = Access::kNone;
   std::uint32_t flags = 0;
   JournalForm journal = JournalForm::kNone;

@@ -6,6 +6,7 @@
 
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
+#include "src/command/removals.h"
 #include "src/command/watching.h"
 #include "src/store/undo.h"
 
@@ -34,7 +35,10 @@ Status multi(Context& ctx, Args args, ReplyWriter& reply) {
 // EXEC [DRYRUN]
 Status exec(Context& ctx, Args args, ReplyWriter& reply) {
   Result<bool> dry = take_option(ctx, args, "DRYRUN");
-  if (!dry) return dry.error();
+  if (!dry) {
+    ctx.dispatcher().discard(ctx.session());
+    return Error(aborted_exec(dry.error().text()));
+  }
   return ctx.dispatcher().exec(ctx, *dry ? Outcome::kUndo : Outcome::kKeep, reply);
 }
 
@@ -120,13 +124,21 @@ Bytes error_text(const OutputBuffer& reply) {
   return text.substr(1, text.size() - 3);
 }
 
-// Whether the key is in the table with its time already over.
-bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) {
+Presence presence_of(LockedStripes& locked, unsigned db, ByteView key, std::int64_t now_ms) {
   const std::uint64_t hash = hash_in_memory(key);
   const EntryTable::Place place = locked.shard(db, hash).keys.find(key, hash);
-  if (!place) return false;
+  if (!place) return Presence::kAbsent;
   const auto* entry = static_cast<const Entry*>(place.item().pointer);
-  return entry->has_expiry() && entry->expire_ms() < ctx.now_ms();
+  const bool stale = entry->has_expiry() && entry->expire_ms() < now_ms;
+  return stale ? Presence::kStale : Presence::kFresh;
+}
+
+// Whether the time of a watched key has run out since it is watched.
+bool ran_out(LockedStripes& locked, const WatchedKey& key, const WatchState* state,
+             std::int64_t now_ms) {
+  if (presence_of(locked, key.db, key.key, now_ms) != Presence::kStale) return false;
+  const Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(key.key)));
+  return !static_cast<const Watchers&>(*stripe.watchers).known_expired({key.db, key.key}, state);
 }
 
 }  // namespace
@@ -168,6 +180,7 @@ struct Dispatcher::TransactionLog {
   unsigned record_db;
   unsigned db;
   std::size_t count = 0;
+  std::uint64_t changes = 0;
   Bytes resp;
 
   void add(unsigned command_db, ByteView words, std::size_t commands = 1) {
@@ -252,7 +265,7 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
   bool dirty = session.watch_state && session.watch_state->dirty.load();
   for (const WatchedKey& key : session.watched) {
-    dirty = dirty || (!key.was_expired && is_expired(ctx, locked, key.db, key.key));
+    dirty = dirty || ran_out(locked, key, session.watch_state.get(), ctx.now_ms());
   }
   remove_watches(session);
   Transaction transaction = std::exchange(session.transaction, {});
@@ -314,21 +327,32 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   changes_.count = 0;
   Context inner(*this, ctx.session_, ctx.env_, effects_);
   inner.in_transaction_ = true;
-  call(inner, *request.row, request.words, reply);
-  for (const KeyRef& expired : changes_.expired) {
-    words_scratch_.clear();
-    const ByteView words[] = {"DEL", expired.key};
-    append_request(words_scratch_, words);
-    log.add(expired.db, words_scratch_);
+  const Status permitted =
+      host_.permit(ctx.session_, *request.row, request.words, Origin::kTransaction);
+  if (!permitted) [[unlikely]] {
+    host_.failed(permitted.error().text());
+    return reply.error(permitted.error());
   }
+  const ReplyWriter::Mark mark = reply.begin();
+  call(inner, *request.row, request.words, reply);
+  for (const Removal& removal : changes_.expired) {
+    each_removal_request(removal, "DEL", words_scratch_,
+                         [&](ByteView words) { log.add(removal.db, words); });
+  }
+  if (!changes_.expired.empty()) tell_trackers(*ctx.env_.stripes, changes_);
   changes_.expired.clear();
+  log.changes += changes_.count;
   add_to_log(inner, request.words, log);
-  count(*request.row, ctx.session_, request.words);
+  std::size_t request_bytes = 0;
+  for (const Word& word : request.words) request_bytes += word.text.size();
+  count(*request.row, ctx.session_, request.words,
+        {.request = request_bytes, .reply = reply.begin() - mark});
 }
 
 // Journals what a transaction did and tells watchers. The stripes are locked.
 void Dispatcher::settle_transaction(Context& ctx, TransactionLog& log) {
   LockedStripes& locked = *ctx.env_.stripes;
+  KeyspaceStats::bump(stats_.changes, log.changes);
   changes_.count = 0;
   effects_.clear();
   signal_touched(locked, changes_);
@@ -362,16 +386,16 @@ void Dispatcher::watch(Context& ctx, std::span<const Word> keys) {
       return watched.db == db && watched.key == word.text;
     });
     if (known) continue;
-    const bool expired = is_expired(ctx, ctx.stripes(), db, word.text);
-    const std::uint64_t hash = hash_in_memory(word.text);
-    const bool there = static_cast<bool>(ctx.stripes().shard(db, hash).keys.find(word.text, hash));
-    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash));
+    const Presence presence = presence_of(ctx.stripes(), db, word.text, ctx.now_ms());
+    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash_in_memory(word.text)));
     if (!stripe.watchers) stripe.watchers = std::make_unique<Watchers>();
     static_cast<Watchers&>(*stripe.watchers)
         .add({db, Bytes(word.text)},
-             {.state = session.watch_state, .existed = there && !expired, .expired = expired});
+             {.state = session.watch_state,
+              .existed = presence == Presence::kFresh,
+              .expired = presence == Presence::kStale});
     stripe.has_watchers = true;
-    session.watched.push_back({db, Bytes(word.text), expired});
+    session.watched.push_back({db, Bytes(word.text)});
   }
 }
 
@@ -398,8 +422,9 @@ void Dispatcher::remove_watches(Session& session) {
   session.watch_state.reset();
 }
 
-// Tells watchers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes are locked.
 void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
+  tell_trackers(locked, changes);
   for (KeyRef& touched : changes.touched) {
     Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
     if (stripe.has_watchers) {
@@ -408,15 +433,14 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
           static_cast<bool>(locked.shard(touched.db, hash).keys.find(touched.key, hash));
       static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key}, there);
     }
-    if (stripe.has_waiters) ready_.push_back(std::move(touched));
+    if (stripe.has_waiters && touched.awaited) ready_.push_back(std::move(touched));
   }
   for (const unsigned db : changes.touched_databases) {
     locked.held().each([&](unsigned i) {
       Stripe& stripe = locked.stripe(i);
       if (stripe.has_watchers) {
         static_cast<Watchers&>(*stripe.watchers).mark_database(db, [&](ByteView key) {
-          const std::uint64_t hash = hash_in_memory(key);
-          return static_cast<bool>(locked.shard(db, hash).keys.find(key, hash));
+          return presence_of(locked, db, key, now_us_ / 1000);
         });
       }
       if (stripe.has_waiters) {
@@ -426,8 +450,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
       }
     });
   }
-  changes.touched.clear();
-  changes.touched_databases.clear();
+  changes.clear_touched();
 }
 
 }  // namespace memoir

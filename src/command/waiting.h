@@ -26,14 +26,18 @@ struct Parked {
 
   StoredRequest request;
   Identity identity;  // as of the time of parking
+  Bytes address;      // the client's, for the slow log
+  Bytes client_name;  // likewise
   std::uint32_t journal_session = 0;
   std::vector<KeyRef> keys;
   TypeId type;
+  bool any_change = false;  // it runs again too when a key goes or gets another type
   std::int64_t deadline_ms = 0;  // 0: none
   TimeoutReply on_timeout;
   std::atomic<State> state{kWaiting};
   // Set by DispatchHost::parked(): where the reply goes. Opaque here.
   unsigned worker = 0;
+  std::uint64_t rights = 0;  // the version of all users' rights under which it was let in
 };
 
 // The queues of one stripe.
@@ -46,14 +50,14 @@ class WaitQueues final : public StripeAttachment {
     queues_[key].push_back(std::move(parked));
   }
   void remove(const Key& key, const Parked* parked);
-  // The first request in the queue of `key` that still waits, for a value of `type`, and is not in
-  // `tried`.
-  std::shared_ptr<Parked> first(const Key& key, TypeId type,
-                                std::span<const std::shared_ptr<Parked>> tried) const;
+  // The requests in the queue of `key`, first come first.
+  std::vector<std::shared_ptr<Parked>> all(const Key& key) const;
   bool empty() const { return queues_.empty(); }
   // Keys that somebody waits for.
   std::size_t size() const { return queues_.size(); }
-  // Calls visit(key) for each of them.
+  // Keys of whose removal somebody wants to know.
+  std::size_t size_of_any_change() const;
+  // Calls visit(key) for each key that somebody waits for.
   template <class F>
   void each_key(F&& visit) const {
     for (const auto& [key, queue] : queues_) visit(key);

@@ -15,6 +15,7 @@
 
 #include "protocol/output_buffer.h"
 #include "protocol/request_parser.h"
+#include "src/acl/users.h"
 #include "src/command/context.h"
 #include "src/command/dispatcher.h"
 #include "src/command/waiting.h"
@@ -22,6 +23,7 @@
 #include "src/server/client_registry.h"
 #include "src/server/config.h"
 #include "src/server/pubsub.h"
+#include "src/server/tracking.h"
 
 namespace memoir {
 
@@ -41,7 +43,8 @@ enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext, kSkip };
 
 class Client final : public Session, private ConnectionEvents {
  public:
-  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status);
+  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+         std::unique_ptr<TlsStream> tls);
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------
@@ -51,16 +54,35 @@ class Client final : public Session, private ConnectionEvents {
   OutputBuffer& out() { return out_; }
   ReplyMode reply_mode() const { return reply_mode_; }
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
-  bool authenticated() const { return authenticated_; }
-  void set_authenticated(bool yes) { authenticated_ = yes; }
+  // Whether it has logged in or need not.
+  bool logged_in() const { return !login_needed_; }
+  const User& rights() const { return *user_; }
+  // A login that succeeded.
+  void become(UserPointer user);
+  // Takes over the users' present rights if they have changed; a client whose user is gone is
+  // closed.
+  void follow_rights();
+  bool rights_are_current() const;
+  std::uint64_t rights_version() const { return rights_version_; }
+  // Logged in as a user who may do anything: nothing needs to be asked as long as rights are
+  // current.
+  bool unrestricted() const { return unrestricted_; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool on) { no_evict_ = on; }
   void set_names(ByteView name);
   void set_library(ByteView name, ByteView version);
+  // CLIENT TRACKING: null while it is off. Set by the worker's Invalidator.
+  TrackingState* tracking() { return tracking_.get(); }
+  const TrackingState* tracking() const { return tracking_.get(); }
+  void set_tracking(std::unique_ptr<TrackingState> state);
+  // CLIENT CACHING, by a subcommand of `container`.
+  void set_caching(const void* container);
   // RESP2 clients with subscriptions may do little else.
   bool in_subscriber_mode() const {
     return identity.resp == Resp::kV2 && subscriptions_.total() > 0;
   }
+  // The running request's reply goes out although CLIENT REPLY is off: it confirms a subscription.
+  void keep_reply() { keep_reply_ = true; }
   void close_after_reply() { close_after_reply_ = true; }
   // A position behind the client's last write; 0 if it never wrote.
   Lsn last_write() const { return has_written_ || journal_session ? lsn_ : 0; }
@@ -89,6 +111,9 @@ class Client final : public Session, private ConnectionEvents {
   // A message, to be sent once `lsn` is safe.
   void push(const SharedBytes& message, Lsn lsn);
 
+  // The same for an invalidation. It never comes before a reply with a value that it concerns.
+  void push_invalidation(const SharedBytes& message, Lsn lsn);
+
   // Runs requests that wait; called when no longer blocked.
   void resume();
   // Sends what may leave; brings the status up to date. `safe`: up to where the journal is safe.
@@ -111,7 +136,7 @@ class Client final : public Session, private ConnectionEvents {
   void set_command(const CommandTable::Row& row) { command_ = &row; }
 
   // --- Session -----------------------------------------------------------------------------------
-  Bytes user() const override { return status_->user; }
+  Bytes user() const override { return user_->name(); }
   Bytes address() const override { return status_->peer; }
   Bytes client_name() const override { return status_->name; }
 
@@ -131,10 +156,17 @@ class Client final : public Session, private ConnectionEvents {
   void run_requests();
   void run_request(const Request& request);
   void suppress_reply(std::uint64_t begin);
+  void begin_as_default();
+  void append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn);
+  void use_up_caching();
+  void remember_reads();
   bool pause_if_asked(std::span<const Word> words);
   void refuse_input(const Error& error);
   void end_of_input();
   void check_output_limit();
+  std::size_t queued_output_items() const;
+  std::size_t queued_output_bytes() const;
+  std::size_t memory_usage() const;
   std::uint64_t sendable(Lsn safe);
   void send(Lsn safe);
   void leave_wait();
@@ -149,11 +181,16 @@ class Client final : public Session, private ConnectionEvents {
   Lsn lsn_{0};                   // what the newest output depends on
   std::vector<Mark> marks_;      // ascending; empty unless the journal syncs for each reply
   std::uint64_t turn_begin_{0};  // output position at the start of this turn
+  std::uint64_t reply_begin_{0};  // output position where the running request's reply begins
+  std::size_t output_peak_{0};    // most bytes that waited at once, since it was last looked at
   OutputBuffer pushed_;          // messages that came while a request ran
   std::optional<Error> input_error_;
 
   const CommandTable::Row* command_{nullptr};
+  UserPointer user_;
+  std::uint64_t rights_version_{0};
   ClientSubscriptions subscriptions_;
+  std::unique_ptr<TrackingState> tracking_;
   std::shared_ptr<Parked> parked_;
   std::int64_t deadline_ms_{0};
   Lsn awaited_sync_{0};
@@ -164,6 +201,8 @@ class Client final : public Session, private ConnectionEvents {
   Blocked blocked_{Blocked::kNot};
   ReplyMode reply_mode_{ReplyMode::kOn};
   bool authenticated_{true};
+  bool login_needed_{false};
+  bool unrestricted_{false};
   bool no_evict_{false};
   bool has_written_{false};
   bool running_{false};
@@ -172,6 +211,7 @@ class Client final : public Session, private ConnectionEvents {
   bool resuming_{false};
   bool close_after_reply_{false};
   bool input_ended_{false};
+  bool keep_reply_{false};
   bool closed_{false};
 };
 

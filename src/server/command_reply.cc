@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 #include "src/server/command_docs.h"
 
 namespace memoir {
@@ -91,7 +91,7 @@ void write_find_keys(const KeySpec& keys, ReplyWriter& reply) {
   reply.bulk(counted ? "firstkey" : "keystep");
   reply.integer(counted ? 1 : keys.step);
   reply.bulk(counted ? "keystep" : "limit");
-  reply.integer(counted ? keys.step : 0);
+  reply.integer(counted ? keys.step : keys.limit);
 }
 
 void write_key_specs(const CommandSpec& spec, ReplyWriter& reply) {

@@ -21,6 +21,10 @@ constexpr ConfigChoice kFacilities[] = {
     {"local2", 18 << 3}, {"local3", 19 << 3}, {"local4", 20 << 3},
     {"local5", 21 << 3}, {"local6", 22 << 3}, {"local7", 23 << 3},
 };
+constexpr ConfigChoice kOomScores[] = {{"no", static_cast<int>(OomScoreAdj::kNo)},
+                                       {"yes", static_cast<int>(OomScoreAdj::kRelative)},
+                                       {"relative", static_cast<int>(OomScoreAdj::kRelative)},
+                                       {"absolute", static_cast<int>(OomScoreAdj::kAbsolute)}};
 constexpr ConfigChoice kShutdownFlags[] = {{"default", 0},
                                            {"save", kShutdownSave},
                                            {"nosave", kShutdownNoSave},
@@ -75,6 +79,17 @@ constexpr ConfigRow kRows[] = {
         "{unixsocket} "
         "and {config-file} are replaced.",
         check_proc_title),
+    with(kHidden, integer<&Config::key_load_delay>(
+                      "key-load-delay", -kIntMax - 1, kIntMax, "microseconds",
+                      "For tests: loading rests that long behind each record; -n: a microsecond "
+                      "behind each n-th.")),
+    choice<&Config::oom_score_adj>(
+        "oom-score-adj", kOomScores,
+        "Whether the kernel's readiness to kill the process when memory runs out is set: not (no), "
+        "as an addition to what it was (yes, relative), or as it is given (absolute)."),
+    with(kMultiWord,
+         special("oom-score-adj-values", get_oom_scores, set_oom_scores,
+                 "The score of a primary, of a replica, and of a child process (there are none).")),
     yes_no<&Config::crash_log_enabled>(
         "crash-log-enabled", "Whether a crash writes a report with a stack trace to the log."),
     integer<&Config::shutdown_timeout>(
@@ -108,11 +123,27 @@ constexpr ConfigRow kAccessRows[] = {
 };
 
 constexpr ConfigRow kObservingRows[] = {
-    integer<&Config::slowlog_log_slower_than>(
-        "slowlog-log-slower-than", -1, kLongMax, "microseconds",
-        "Commands that take at least this long go to the slow log; -1 turns it off, 0 logs all."),
-    integer<&Config::slowlog_max_len>("slowlog-max-len", 0, kLongMax, "entries",
-                                      "How many entries the slow log keeps."),
+    alias("commandlog-execution-slower-than",
+          integer<&Config::slowlog_log_slower_than>(
+              "slowlog-log-slower-than", -1, kLongMax, "microseconds",
+              "Commands that take at least this long go to the slow log; -1 turns it off, 0 logs "
+              "all.")),
+    alias("commandlog-slow-execution-max-len",
+          integer<&Config::slowlog_max_len>("slowlog-max-len", 0, kLongMax, "entries",
+                                            "How many entries the slow log keeps.")),
+    integer<&Config::commandlog_request_larger_than>(
+        "commandlog-request-larger-than", -1, kLongMax, "bytes",
+        "Requests at least this large go to the log of large requests; -1 turns it off."),
+    integer<&Config::commandlog_large_request_max_len>(
+        "commandlog-large-request-max-len", 0, kLongMax, "entries",
+        "How many entries the log of large requests keeps."),
+    integer<&Config::commandlog_reply_larger_than>(
+        "commandlog-reply-larger-than", -1, kLongMax, "bytes",
+        "Commands with replies at least this large go to the log of large replies; -1 turns it "
+        "off."),
+    integer<&Config::commandlog_large_reply_max_len>(
+        "commandlog-large-reply-max-len", 0, kLongMax, "entries",
+        "How many entries the log of large replies keeps."),
     integer<&Config::latency_monitor_threshold>(
         "latency-monitor-threshold", 0, kLongMax, "milliseconds",
         "Events that take at least this long are kept for LATENCY; 0 turns it off."),

@@ -204,14 +204,22 @@ Status set_io_threads(const ConfigRow& row, Config& config, std::span<const Byte
   return ok;
 }
 
-Status set_oom_scores(const ConfigRow& row, Config& config, std::span<const Bytes> words) {
-  if (words.size() != 3) return Error("wrong number of arguments");
-  for (const Bytes& word : words) {
-    const auto value = whole_number(word);
-    if (value && *value >= -2000 && *value <= 2000) continue;
-    return Error("Invalid oom-score-adj-values, elements must be between -2000 and 2000.");
+Bytes get_oom_scores(const ConfigRow&, const Config& config) {
+  const auto& scores = config.oom_score_adj_values;
+  return fmt::format("{} {} {}", scores[0], scores[1], scores[2]);
+}
+
+Status set_oom_scores(const ConfigRow&, Config& config, std::span<const Bytes> words) {
+  auto scores = config.oom_score_adj_values;
+  if (words.size() != scores.size()) return Error("wrong number of arguments");
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const auto value = whole_number(words[i]);
+    if (!value || *value < -2000 || *value > 2000) {
+      return Error("Invalid oom-score-adj-values, elements must be between -2000 and 2000.");
+    }
+    scores[i] = *value;
   }
-  config.inert.insert_or_assign(row.name, join(words));
+  config.oom_score_adj_values = scores;
   return ok;
 }
 
@@ -319,13 +327,14 @@ namespace {
 std::optional<Bytes> title_variable(ByteView name, const Config& config, const ProcTitle& title) {
   if (name == "title") return Bytes(title.title);
   if (name == "listen-addr") {
-    if (config.port == 0) return "unixsocket:" + config.unixsocket;
-    return fmt::format("{}:{}", config.bind.empty() ? "*" : config.bind[0], config.port);
+    const std::int64_t port = config.port != 0 ? config.port : config.tls_port;
+    if (port == 0) return "unixsocket:" + config.unixsocket;
+    return fmt::format("{}:{}", config.bind.empty() ? "*" : config.bind[0], port);
   }
   if (name == "server-mode") return Bytes();
   if (name == "config-file") return title.config_file.empty() ? "-" : Bytes(title.config_file);
   if (name == "port") return fmt::format("{}", config.port);
-  if (name == "tls-port") return Bytes("0");
+  if (name == "tls-port") return fmt::format("{}", config.tls_port);
   if (name == "unixsocket") return config.unixsocket;
   return std::nullopt;
 }

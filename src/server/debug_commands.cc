@@ -107,7 +107,7 @@ Status show_encoded(Context& ctx, Args args, ByteView encoding, const char* comp
   const ByteView key = args.next();
   const Entry* entry = ctx.db().peek(key);
   if (!entry) return Error(kNoSuchKey);
-  if (entry->encoding() != encoding) return Error(complaint);
+  if (!ByteView(entry->encoding()).starts_with(encoding)) return Error(complaint);
   log_notice("{}: {} elements, {} bytes", encoding, entry->object()->size(),
              entry->object()->memory_usage(0));
   reply.simple(answer);
@@ -198,7 +198,7 @@ Status debug_change_repl_id(Context& ctx, Args, ReplyWriter& reply) {
 Status debug_rewrite_all(Context& ctx, Args, ReplyWriter& reply) {
   ServerHooks& hooks = hooks_of(ctx);
   const Status written = rewrite_config(posix_file_system(), hooks.config_file(),
-                                        *hooks.config().current(), Rewrite::kEverything);
+                                        hooks.config_to_write(), Rewrite::kEverything);
   if (!written) {
     return Error(fmt::format("ERR CONFIG-REWRITE-FORCE-ALL failed: {}", written.error().text()));
   }

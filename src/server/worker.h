@@ -26,6 +26,7 @@
 #include "src/server/client.h"
 #include "src/server/config_store.h"
 #include "src/server/pubsub.h"
+#include "src/server/tracking.h"
 
 namespace memoir {
 
@@ -53,6 +54,13 @@ struct WorkerStats {
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> errors{0};
   std::atomic<std::uint64_t> blocked{0};  // clients blocked now
+  // Turns of the loop that had something to do, and their time.
+  std::atomic<std::uint64_t> turns{0};
+  std::atomic<std::uint64_t> turn_us{0};
+  std::atomic<std::uint64_t> turn_us_max{0};
+  std::atomic<std::uint64_t> turn_commands_max{0};
+  std::atomic<std::uint64_t> journal_us{0};  // of that: writing the journal
+  std::atomic<std::uint64_t> cron_us{0};     // and what is done now and then
 };
 
 class Worker final : public DispatchHost {
@@ -70,8 +78,12 @@ class Worker final : public DispatchHost {
   unsigned index() const { return index_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
   Subscriptions& subscriptions() { return subscriptions_; }
+  Invalidator& invalidator() { return invalidator_; }
   WorkerClock& clock() { return clock_; }
-  void refresh_clock() { clock_.refresh(); }
+  void refresh_clock() {
+    clock_.refresh();
+    if (turn_began_us_ == 0) turn_began_us_ = clock_.cached_monotonic_us();
+  }
   // Any thread.
   const WorkerStats& stats() const { return stats_; }
   const KeyspaceStats& keyspace_stats() const { return shared_dispatcher_.load()->stats(); }
@@ -79,16 +91,23 @@ class Worker final : public DispatchHost {
     return shared_dispatcher_.load()->command_stats();
   }
 
+  LatencyHistogram* latency(std::size_t row) const {
+    return shared_dispatcher_.load()->latency(row);
+  }
+
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
   // --- clients -----------------------------------------------------------------------------------
-  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                  std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
   // Orders from other workers.
   void kill(std::uint64_t id);
   void unblock(std::uint64_t id, UnblockReason reason);
+  // Disconnects the user's clients that are subscribed to what it may hear no more.
+  void drop_subscribers(const User& user);
   // Brings the statuses of clients that did something in this turn up to date.
   void publish_statuses();
 
@@ -108,7 +127,10 @@ class Worker final : public DispatchHost {
   void closing(Client& client) { closing_.push_back(&client); }
   void waiting(Client& client);
   void not_waiting(Client& client);
-  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  void paused(Client& client) {
+    KeyspaceStats::bump(stats_.blocked);
+    paused_.push_back(client.identity.id);
+  }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
@@ -129,7 +151,6 @@ class Worker final : public DispatchHost {
     if (config_store_.version() != config_version_) [[unlikely]] take_config();
   }
   const RequestLimits& request_limits() const { return request_limits_; }
-  bool password_required() const { return !config_->requirepass.empty(); }
   std::int64_t idle_timeout_seconds() const { return config_->timeout; }
   const OutputBufferLimit& output_limit(ClientClass client_class) const {
     return config_->client_output_buffer_limits[static_cast<std::size_t>(client_class)];
@@ -151,9 +172,20 @@ class Worker final : public DispatchHost {
   void notify(const KeyEvent& event, Lsn lsn) override;
   void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
   void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                Origin origin) override;
+  Status permit_again(const Parked& parked) override;
+  bool may_run(Session& session, const CommandTable::Row& row,
+               std::span<const Word> words) override;
+  bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                         std::span<const Word> words) override;
+  void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                  Lsn lsn) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
-  void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
+  void evicted(std::int64_t us) override;
+  void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+               const RunFigures& figures) override;
   void monitor(Session& session, std::span<const Word> words) override;
 
   // MONITOR: `line` goes to this worker's monitors.
@@ -170,7 +202,9 @@ class Worker final : public DispatchHost {
   };
 
   void end_of_turn();
+  void count_turn();
   void run_waiting();
+  void limit_tracking_table();
   void send_outputs();
   void write_journal(bool active);
   void tell_busy(bool busy);
@@ -188,7 +222,13 @@ class Worker final : public DispatchHost {
   void expire_slice();
   void take_config();
   DispatchSettings dispatch_settings() const;
-  Status refuse_special(Client& client, const CommandTable::Row& row) const;
+  Status refuse_special(Client& client, const CommandTable::Row& row,
+                        std::span<const Word> words);
+  Client* client_behind(Session& session) const;
+  struct Sender {
+    Bytes address, name;
+  };
+  Sender sender_of(Session& session) const;
 
   Server& server_;
   const ConfigStore& config_store_;
@@ -203,6 +243,7 @@ class Worker final : public DispatchHost {
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
   std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
   Subscriptions subscriptions_;
+  Invalidator invalidator_;
   WorkerStats stats_;
   mutable std::mutex errors_mutex_;
   std::map<Bytes, std::uint64_t, std::less<>> errors_;
@@ -225,6 +266,8 @@ class Worker final : public DispatchHost {
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client
   std::atomic<bool> wants_progress_{false};
   std::int64_t expire_left_us_{0};
+  std::int64_t turn_began_us_{0};  // 0: nothing to do yet
+  std::uint64_t commands_before_{0};  // the turn
   bool stopping_{false};
 
   // Last: their callbacks use what is above.

@@ -51,6 +51,7 @@ Entry* Entry::make_shared(ByteView key, SharedBytes value, std::int64_t expire_m
 
 Entry* Entry::make_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms) {
   Entry* entry = make(value->type(), Storage::kObject, key, expire_ms, 0);
+  if (value->earliest_member_ms() != kNoExpiry) entry->set_member_expiry(true);
   entry->set_payload(reinterpret_cast<std::uint64_t>(value.release()));
   return entry;
 }
@@ -65,6 +66,7 @@ Entry* Entry::rebuild(Entry* from, ByteView key, std::int64_t expire_ms) {
     entry->set_payload(from->payload());
   }
   entry->access_ = from->access_;
+  entry->set_member_expiry(from->has_member_expiry());
   release(from);
   return entry;
 }

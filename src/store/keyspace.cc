@@ -10,6 +10,7 @@ Keyspace::Keyspace(unsigned databases)
 
 void free_entries(Shard& shard) {
   shard.expires.clear();
+  shard.member_expires.reset();
   shard.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
 }
 

@@ -10,7 +10,9 @@ Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, p
 
 import re
 
+import grammar_admin
 import grammar_bits
+import grammar_stream
 import words
 
 # (syntax, weight, comparison)
@@ -248,7 +250,7 @@ ROWS = [
     ("DEBUG SET-ACTIVE-EXPIRE 1", 0.1, "type"),
     ("nonsense value...", 0.3, "exact"),
     ("TYPE", 0.2, "exact"),
-] + grammar_bits.ROWS
+]
 
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
@@ -269,13 +271,10 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-     b"HELLO"}
+    b"HELLO"}
 
-# A dropped word would stop the server, or make a number an offset and a string of 512 MB.
-NO_MUTATION = {b"SHUTDOWN", b"DEBUG", b"SETBIT", b"BITFIELD"}
-
-# A swap could make a lifetime of a second, which ends here before there.
-NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
+# A dropped word would stop the server.
+NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
 
 CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
 
@@ -288,6 +287,16 @@ BLOCKING = {
     b"BZPOPMIN",
     b"BZPOPMAX",
      b"BZMPOP"}
+
+# The topics with files of their own.
+for _topic in (grammar_admin, grammar_bits, grammar_stream):
+    ROWS += _topic.ROWS
+    NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
+    NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())
+    CONTAINERS |= getattr(_topic, "CONTAINERS", set())
+
+# A swap could make a lifetime of a second, which ends here before there.
+NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
 
 _TOKEN = re.compile(r"\.\.\.|[\[\]()|<>]|(?:(?!\.\.\.)[^\s\[\]()|<>])+")
 
