@@ -271,8 +271,6 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"SETBIT",
-    b"BITFIELD",
     b"HELLO"}
 
 # A dropped word would stop the server.
