@@ -104,7 +104,8 @@ void journal_add(Context& ctx, const AddRequest& request, StreamId id, ByteView 
   const std::span<const Word> words = ctx.words();
   std::vector<ByteView> exact = exact_trim_words(words, request.options, threshold);
   const StreamIdText id_text(id);
-  exact[exact.size() - (words.size() - request.id_at)] = id_text;
+  const bool chosen = request.wanted.form != WantedId::Form::kWhole;
+  if (chosen) exact[exact.size() - (words.size() - request.id_at)] = id_text;
   ctx.effects().add(exact);
 }
 
