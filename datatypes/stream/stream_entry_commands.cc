@@ -5,6 +5,7 @@
 #include "datatypes/stream/stream_arguments.h"
 #include "datatypes/stream/stream_reply.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -33,7 +34,8 @@ struct AddRequest {
   }
 };
 
-WantedId read_wanted_id(ByteView text, Args& args) {
+WantedId read_wanted_id(ByteView word, Args& args) {
+  ByteView text = c_text(word);
   if (text == "*") return {};
   WantedId wanted{WantedId::Form::kWhole, {}};
   if (text.ends_with("-*")) {
