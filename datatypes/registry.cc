@@ -4,7 +4,8 @@ namespace memoir {
 
 std::span<const CommandList> data_type_commands() {
   static constexpr CommandList kLists[] = {key_commands,  string_commands, list_commands,
-                                           hash_commands, set_commands,    sorted_set_commands};
+                                           hash_commands, set_commands,    sorted_set_commands,
+                                           serial_commands};
   return kLists;
 }
 

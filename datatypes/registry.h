@@ -13,6 +13,7 @@ std::span<const CommandSpec> list_commands();
 std::span<const CommandSpec> hash_commands();
 std::span<const CommandSpec> set_commands();
 std::span<const CommandSpec> sorted_set_commands();
+std::span<const CommandSpec> serial_commands();  // DUMP, RESTORE
 
 // All of the above.
 using CommandList = std::span<const CommandSpec> (*)();

@@ -23,6 +23,8 @@
 
 namespace memoir {
 
+class RdbReader;
+
 // A field or value where it lies.
 class HashText {
  public:
@@ -107,13 +109,10 @@ class Hash final : public Object {
   template <class F>
   void sample_distinct(std::size_t count, Random& random, F&& visit) const;
 
-  // --- for snapshots
-  // ----------------------------------------------------------------------------------- The
-  // listpack of the small form, else null.
-  const Listpack* pack() const { return is_large() ? nullptr : &small(); }
-  // Takes a listpack of fields and values into an empty hash; false if fields have no value or
-  // come twice.
-  bool load_packed(Listpack&& pack, const EncodingLimits& limits);
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for hashes; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
   // Checks the structure; for tests.
   bool verify() const;
@@ -130,6 +129,10 @@ class Hash final : public Object {
     Table<HashFieldTraits> table;
   };
 
+  void load_fields(RdbReader& in, const EncodingLimits& limits);
+  void load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits);
+  void load_expiring_pack(RdbReader& in, const EncodingLimits& limits);
+  void load_pack(RdbReader& in, RdbType type, const EncodingLimits& limits);
   void enlarge();
   bool set_in_pack(ByteView field, ByteView value);
   bool set_in_table(ByteView field, ByteView value, const SharedBytes& owner);

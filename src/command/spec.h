@@ -78,6 +78,7 @@ enum CommandFlag : std::uint32_t {
   kSecretWords = 1U << 23,   // all words behind the name
   kSecretLogin = 1U << 24,   // the two words behind an AUTH
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
+  kAsking = 1U << 26,        // allowed in a slot that is being imported
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.

@@ -76,6 +76,7 @@ Server::Server(Config config, ServerOptions options)
   const auto workers =
       static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
   keyspace_.limits = encoding_limits(*now);
+  keyspace_.rdb.compression = now->rdbcompression;
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
   journal_ = idle_journal_.get();
@@ -166,6 +167,10 @@ void Server::register_hooks() {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
                     });
+  config_.on_change({"rdbcompression"}, [this](const Config&, const Config& to) {
+    keyspace_.rdb.compression = to.rdbcompression;
+    return Status(ok);
+  });
 }
 
 // Enough descriptors for maxclients, as far as the system grants them.

@@ -81,6 +81,12 @@ class ChangeObserver {
                              const Bucket* bucket) = 0;
 };
 
+// How values are serialized and read back.
+struct RdbSettings {
+  bool compression = true;      // the directive rdbcompression
+  bool verify_payloads = true;  // false: RESTORE ignores checksums (DEBUG)
+};
+
 class Keyspace {
  public:
   explicit Keyspace(unsigned databases);
@@ -114,6 +120,7 @@ class Keyspace {
 
   // Read under any stripe lock; changed while all stripes are locked.
   EncodingLimits limits;
+  RdbSettings rdb;
 
  private:
   std::unique_ptr<Stripe[]> stripes_;

@@ -12,6 +12,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/result.h"
+#include "src/store/rdb_format.h"
 
 namespace memoir {
 
@@ -24,6 +25,8 @@ enum class TypeId : std::uint8_t {
   kHash = 4,
   kStream = 6,
 };
+
+class RdbWriter;
 
 class Object {
  public:
@@ -47,6 +50,10 @@ class Object {
   // or for whole elements whose digests are xored (unordered types), as Redis's xorObjectDigest
   // does.
   virtual void digest(class DigestSink& sink) const = 0;
+  // How the value is written in the RDB format: the lowest type that holds it in its present
+  // encoding, and then the value itself.
+  virtual RdbType rdb_type() const = 0;
+  virtual void save(RdbWriter& out) const = 0;
 };
 
 // Receives what makes a value what it is, independent of encoding and insertion order.
