@@ -34,12 +34,22 @@ bool visit_count(int at, std::span<const Word> words, F& visit) {
 template <class F>
 bool visit_keyword(const KeySpec& spec, std::span<const Word> words, F& visit) {
   const int size = static_cast<int>(words.size());
-  for (int i = spec.first; i < size; ++i) {
+  for (int i = std::max<int>(spec.first, 1); i < size; ++i) {
     if (!equals_ignoring_case(words[static_cast<std::size_t>(i)].text, spec.keyword)) continue;
     const int last = spec.last < 0 ? spec.last : i + 1 + spec.last;
     return visit_range(i + 1, last, spec.step, size, visit);
   }
   return true;
+}
+
+// A range's word that is empty because the keys stand behind a keyword.
+inline bool stands_for_others(const CommandSpec& spec, std::span<const Word> words) {
+  const auto first = static_cast<std::size_t>(spec.keys[0].first);
+  if (first >= words.size() || !words[first].text.empty()) return false;
+  bool others = false;
+  auto note = [&](std::size_t) { others = true; };
+  visit_keyword(spec.keys[1], words, note);
+  return others;
 }
 
 }  // namespace keys_detail
@@ -52,6 +62,7 @@ bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
       case KeySpec::Kind::kNone:
         return true;
       case KeySpec::Kind::kRange:
+        if ((keys.flags & kKeyUnlessEmpty) && keys_detail::stands_for_others(spec, words)) break;
         good = keys_detail::visit_range(keys.first, keys.last, keys.step,
                                         static_cast<int>(words.size()), visit);
         break;

@@ -79,6 +79,7 @@ enum CommandFlag : std::uint32_t {
   kSecretLogin = 1U << 24,   // the two words behind an AUTH
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
   kAsking = 1U << 26,        // allowed in a slot that is being imported
+  kSecretPassword = 1U << 27,  // the word behind AUTH, the two behind AUTH2
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.
@@ -94,6 +95,8 @@ enum KeyFlag : std::uint16_t {
   kKeyIncomplete = 1U << 8,
   kKeyVariable = 1U << 9,
   kKeyNot = 1U << 10,  // a channel, say
+  // Not shown: an empty word is no key if the keyword of the spec behind is there (MIGRATE).
+  kKeyUnlessEmpty = 1U << 11,
 };
 
 // Where keys are among the words (word 0 is the name; a subcommand counts as a word).
@@ -102,7 +105,9 @@ struct KeySpec {
     kNone,
     kRange,  // words first, first + step, ... up to last (negative: from the end, -1 the last word)
     kCount,  // word `first` says how many keys follow it
-    kKeyword,  // behind the word `keyword`, searched from `first`; `last`, `step` relative to it
+    // Behind the word `keyword`, searched from `first` (negative: COMMAND INFO shows that, the
+    // search begins at the front, so that no key can be missed); `last`, `step` relative to it.
+    kKeyword,
   };
   Kind kind = Kind::kNone;
   std::int16_t first = 0;

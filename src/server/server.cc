@@ -51,7 +51,7 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   for (const auto commands : data_type_commands()) all.push_back(commands());
   for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
-                          command_commands(), debug_commands()}) {
+                          command_commands(), debug_commands(), migrate_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -90,6 +90,7 @@ Server::Server(Config config, ServerOptions options)
 // Clients go before the journal that their sessions are known to.
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
+  migrator_.reset();
   close_listeners();
   signals_.clear();
   workers_.clear();
@@ -277,6 +278,7 @@ void Server::shut_down(Shutdown how) {
 int Server::end() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  migrator_.reset();
   if (loader_.joinable()) loader_.join();
   if (file_journal_ && !loading()) {
     log_notice("Calling fsync() on the journal.");

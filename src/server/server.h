@@ -26,6 +26,7 @@
 #include "src/server/client_registry.h"
 #include "src/server/config_store.h"
 #include "src/server/info.h"
+#include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/slow_log.h"
@@ -65,6 +66,7 @@ class Server final : public ServerHooks, private JournalListener {
   ClientRegistry& clients() { return clients_; }
   PubSub& pubsub() { return pubsub_; }
   Background& background() { return background_; }
+  Migrator& migrator() { return *migrator_; }
   SlowLog& slow_log() { return slow_log_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
@@ -173,6 +175,7 @@ class Server final : public ServerHooks, private JournalListener {
   PubSub pubsub_;
   SlowLog slow_log_;
   Background background_;
+  std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
   std::unique_ptr<FileJournal> file_journal_;

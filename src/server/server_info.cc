@@ -136,6 +136,7 @@ void Server::fill_stats(InfoSources& sources) {
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
   stats.output_limit_disconnections = read(output_limit_disconnections_);
+  stats.migration_connections = migrator_->cached_connections();
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);

@@ -10,6 +10,7 @@ namespace memoir {
 std::span<const CommandSpec> connection_commands();  // PING, HELLO, AUTH, ...
 std::span<const CommandSpec> client_commands();      // CLIENT
 std::span<const CommandSpec> pubsub_commands();
+std::span<const CommandSpec> migrate_commands();
 std::span<const CommandSpec> server_commands();      // SHUTDOWN, WAIT, MONITOR, ...
 
 }  // namespace memoir
