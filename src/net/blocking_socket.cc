@@ -39,7 +39,7 @@ BlockingSocket::Outcome BlockingSocket::connect(const std::string& host, unsigne
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
-    return Outcome::kFailed;
+    return Outcome::kUnknownHost;
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
   Outcome outcome = Outcome::kFailed;
@@ -108,12 +108,6 @@ BlockingSocket::Outcome BlockingSocket::read_line(Bytes& line, Limit limit) {
     const Outcome ready = wait(POLLIN, deadline);
     if (ready != Outcome::kDone) return ready;
   }
-}
-
-bool BlockingSocket::is_quiet() const {
-  char byte;
-  if (!input_.empty()) return false;
-  return ::recv(socket_.fd(), &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace memoir

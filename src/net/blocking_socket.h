@@ -18,7 +18,12 @@ namespace memoir {
 
 class BlockingSocket {
  public:
-  enum class Outcome : std::uint8_t { kDone, kTimedOut, kFailed };
+  enum class Outcome : std::uint8_t {
+    kDone,
+    kTimedOut,
+    kFailed,
+    kUnknownHost,
+  };
   using Limit = std::chrono::milliseconds;
 
   explicit BlockingSocket(const std::atomic<bool>& stop) : stop_(&stop) {}
@@ -29,8 +34,6 @@ class BlockingSocket {
   Outcome write(ByteView bytes, Limit limit);
   // Reads up to the next line feed; `line` is what stands before the CR LF.
   Outcome read_line(Bytes& line, Limit limit);
-  // Nothing is waiting to be read, and the peer has not closed.
-  bool is_quiet() const;
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;

@@ -133,9 +133,13 @@ bool Migrator::attempt(Migration& migration, bool may_retry) {
   auto connection = connections_.take(migration.target());
   if (!connection) {
     connection.emplace(TargetConnections::Connection{.socket = BlockingSocket(stopping_)});
-    if (connection->socket.connect(migration.host, migration.port, migration.timeout) !=
-        Outcome::kDone) {
-      migration.failure = "IOERR error or timeout connecting to the client";
+    const Outcome outcome =
+        connection->socket.connect(migration.host, migration.port, migration.timeout);
+    if (outcome != Outcome::kDone) {
+      // Redis sees that a connection is refused when it writes.
+      migration.failure = outcome == Outcome::kFailed
+                              ? io_error("writing")
+                              : "IOERR error or timeout connecting to the client";
       return false;
     }
   }
