@@ -109,6 +109,8 @@ class Hash final : public Object {
   template <class F>
   void sample_distinct(std::size_t count, Random& random, F&& visit) const;
 
+  // The listpack of the small form, else null.
+  const Listpack* pack() const { return is_large() ? nullptr : &small(); }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
   // Reads a value of one of the RDB types for hashes; null if `in` has failed.

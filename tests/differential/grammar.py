@@ -10,6 +10,7 @@ Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, p
 
 import re
 
+import grammar_serial
 import words
 
 # (syntax, weight, comparison)
@@ -241,7 +242,7 @@ ROWS = [
     ("DEBUG SET-ACTIVE-EXPIRE 1", 0.1, "type"),
     ("nonsense value...", 0.3, "exact"),
     ("TYPE", 0.2, "exact"),
-]
+] + grammar_serial.ROWS
 
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
@@ -262,7 +263,7 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-     b"HELLO"}
+     b"HELLO"} | grammar_serial.NO_NUMBERS
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
