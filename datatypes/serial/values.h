@@ -24,8 +24,9 @@ using EntryOwner = std::unique_ptr<Entry, EntryDestroyer>;
 RdbType rdb_type_of(const Entry& entry);
 // Writes the value alone, without its type.
 void save_value(const Entry& entry, RdbWriter& out);
-// Reads the value of a type as the entry of `key`. Null if `in` has failed: kUnsupported for modules
-// and unknown types. A collection may be empty, which Redis skips in files and refuses elsewhere.
+// Reads the value of a type as the entry of `key`. Null if `in` has failed: kUnsupported for
+// modules and unknown types. A collection may be empty, which Redis skips in files and refuses
+// elsewhere.
 EntryOwner load_value(RdbReader& in, RdbType type, ByteView key, std::int64_t expire_ms,
                       const EncodingLimits& limits);
 

@@ -45,6 +45,7 @@ bool visit_keyword(const KeySpec& spec, std::span<const Word> words, F& visit) {
 // A range's word that is empty because the keys stand behind a keyword.
 inline bool stands_for_others(const CommandSpec& spec, std::span<const Word> words) {
   const auto first = static_cast<std::size_t>(spec.keys[0].first);
+  if (spec.keys[1].kind != KeySpec::Kind::kKeyword) return false;
   if (first >= words.size() || !words[first].text.empty()) return false;
   bool others = false;
   auto note = [&](std::size_t) { others = true; };

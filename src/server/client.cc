@@ -198,7 +198,8 @@ void Client::block_on_keys(std::shared_ptr<Parked> parked) {
 }
 
 void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
-  if (blocked_ != Blocked::kOnKeys && blocked_ != Blocked::kOnMigration) return;  // the wait ended otherwise in the meantime
+  // Else the wait has ended otherwise in the meantime.
+  if (blocked_ != Blocked::kOnKeys && blocked_ != Blocked::kOnMigration) return;
   if (lsn > lsn_) lsn_ = lsn;
   const std::uint64_t begin = out_.end_position();
   out_.append_all(std::move(reply));

@@ -129,6 +129,7 @@ std::vector<FoundKey> find_keys(const CommandSpec& spec, std::span<const Word> w
   std::vector<FoundKey> found;
   for (const KeySpec& keys : spec.keys) {
     if (keys.kind == KeySpec::Kind::kNone || (keys.flags & kKeyNot)) continue;
+    if ((keys.flags & kKeyUnlessEmpty) && keys_detail::stands_for_others(spec, words)) continue;
     CommandSpec alone = spec;
     alone.keys = {keys};
     const bool sound = each_key(

@@ -2,8 +2,8 @@
 //
 // It reads from bytes in memory, or from a source in chunks. Input is not trusted: every length is
 // checked against what is there, and no more memory is taken than the input justifies (a length
-// alone justifies none; compressed text at most some 90 times its own size). After the first failure
-// every read gives zeros and empty views: read everything, ask once.
+// alone justifies none; compressed text at most some 90 times its own size). After the first
+// failure every read gives zeros and empty views: read everything, ask once.
 #pragma once
 
 #include <cstdint>

@@ -116,7 +116,8 @@ TEST_CASE("payloads changed at random are refused or sound", "[rdb]") {
       limits.set_listpack_entries = round % 3 == 0 ? 2 : 128;
       for (std::uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
         // Most in front, where the heads are.
-        const std::size_t range = random() % 2 ? std::min<std::size_t>(value_bytes, 24) : value_bytes;
+        const std::size_t range =
+            random() % 2 ? std::min<std::size_t>(value_bytes, 24) : value_bytes;
         char& byte = payload[random() % range];
         byte = random() % 2 ? static_cast<char>(byte ^ (1 << random() % 8))
                             : static_cast<char>(random());

@@ -130,91 +130,125 @@ struct Sample {
   Bytes payload;
 };
 
-// Sound payloads, each type and form at least once.
-inline std::vector<Sample> all() {
-  const std::vector<Bytes> mixed{"a", "1", "bc", "-5", "hello world", "4096", "x", "70000",
-                                 "y", "-9000000", "z", "5000000000", "007", "12", "", "-32768"};
-  const std::vector<Bytes> pairs{"a", "1", "b", "2.5", "c", "3", "dd", "inf"};
-  std::vector<Sample> samples;
-  const auto add = [&](const char* name, RdbType type, const Bytes& value) {
-    samples.push_back({name, sealed(type, value)});
-  };
-  const auto each = [](const std::vector<Bytes>& elements, bool times) {
+// Collects sound payloads, each type and form at least once.
+class Samples {
+ public:
+  Samples() {
+    add_strings();
+    add_lists();
+    add_sets();
+    add_sorted_sets();
+    add_hashes();
+    add_hashes_with_times();
+  }
+  std::vector<Sample> all;
+
+ private:
+  void add(const char* name, RdbType type, const Bytes& value) {
+    all.push_back({name, sealed(type, value)});
+  }
+  static Bytes counted(const std::vector<Bytes>& elements, std::size_t words_each) {
     return body([&](RdbWriter& out) {
-      out.length(elements.size() / (times ? 2 : 1));
+      out.length(elements.size() / words_each);
       for (const Bytes& element : elements) out.string(element);
     });
-  };
-  add("string", RdbType::kString, string_body("hello"));
-  add("integer", RdbType::kString, string_body("-70000"));
-  RdbWriter packed(RdbCompression::kYes);
-  packed.string(Bytes(300, 'q') + "tail");
-  add("packed string", RdbType::kString, packed.take());
-  add("list", RdbType::kList, each(mixed, false));
-  add("list of a ziplist", RdbType::kListZiplist, string_body(ziplist(mixed)));
-  add("list of ziplists", RdbType::kListQuicklist, body([&](RdbWriter& out) {
-        out.length(3);
-        out.string(ziplist(mixed));
-        out.string(ziplist({}));
-        out.string(ziplist({Bytes(300, 'l'), "1", Bytes(17000, 'm'), "2"}));
-      }));
-  add("list of nodes", RdbType::kListQuicklist2, body([&](RdbWriter& out) {
-        out.length(3);
-        out.length(2);
-        out.string(listpack_of(mixed));
-        out.length(1);
-        out.string(Bytes(9000, 'p'));
-        out.length(2);
-        out.string(listpack_of({"end"}));
-      }));
-  add("set", RdbType::kSet, each(mixed, false));
-  add("set of integers", RdbType::kSet, each({"3", "1", "2", "70000"}, false));
-  add("intset", RdbType::kSetIntset, string_body(intset_of({-70000, -1, 0, 3, 5})));
-  add("set of a listpack", RdbType::kSetListpack, string_body(listpack_of(mixed)));
-  add("sorted set, text", RdbType::kSortedSet, body([&](RdbWriter& out) {
-        out.length(3);
-        for (const char* member : {"x", "y", "5"}) {
-          out.string(member);
-          out.byte(3);
-          out.raw("1.5");
-        }
-      }));
-  add("sorted set, binary", RdbType::kSortedSet2, body([&](RdbWriter& out) {
-        out.length(3);
-        double score = 3;
-        for (const char* member : {"x", "y", "5"}) {
-          out.string(member);
-          out.double_value(score -= 1.25);
-        }
-      }));
-  add("sorted set of a ziplist", RdbType::kSortedSetZiplist, string_body(ziplist(pairs)));
-  add("sorted set of a listpack", RdbType::kSortedSetListpack, string_body(listpack_of(pairs)));
-  add("hash", RdbType::kHash, each(mixed, true));
-  add("zipmap", RdbType::kHashZipmap, string_body(zipmap(mixed)));
-  add("hash of a ziplist", RdbType::kHashZiplist, string_body(ziplist(mixed)));
-  add("hash of a listpack", RdbType::kHashListpack, string_body(listpack_of(mixed)));
-  const auto timed = [&](RdbWriter& out, std::uint64_t base) {
-    out.length(2);
-    out.length(0);
-    out.string("f");
-    out.string("v");
-    out.length(base);
-    out.string("g");
-    out.string("w");
-  };
-  add("hash with times", RdbType::kHashMetadata, body([&](RdbWriter& out) {
-        out.time_ms(1'900'000'000'000);
-        timed(out, 1);
-      }));
-  add("hash with times, early", RdbType::kHashMetadataPreGa,
-      body([&](RdbWriter& out) { timed(out, 1'900'000'000'000); }));
-  const Bytes triples = listpack_of({"f", "v", "1900000000000", "g", "w", "0"});
-  add("hash of triples", RdbType::kHashListpackEx, body([&](RdbWriter& out) {
-        out.time_ms(1'900'000'000'000);
-        out.string(triples);
-      }));
-  add("hash of triples, early", RdbType::kHashListpackExPreGa, string_body(triples));
-  return samples;
-}
+  }
+
+  void add_strings() {
+    add("string", RdbType::kString, string_body("hello"));
+    add("integer", RdbType::kString, string_body("-70000"));
+    RdbWriter packed(RdbCompression::kYes);
+    packed.string(Bytes(300, 'q') + "tail");
+    add("packed string", RdbType::kString, packed.take());
+  }
+
+  void add_lists() {
+    add("list", RdbType::kList, counted(mixed_, 1));
+    add("list of a ziplist", RdbType::kListZiplist, string_body(ziplist(mixed_)));
+    add("list of ziplists", RdbType::kListQuicklist, body([&](RdbWriter& out) {
+          out.length(3);
+          out.string(ziplist(mixed_));
+          out.string(ziplist({}));
+          out.string(ziplist({Bytes(300, 'l'), "1", Bytes(17000, 'm'), "2"}));
+        }));
+    add("list of nodes", RdbType::kListQuicklist2, body([&](RdbWriter& out) {
+          out.length(3);
+          out.length(2);
+          out.string(listpack_of(mixed_));
+          out.length(1);
+          out.string(Bytes(9000, 'p'));
+          out.length(2);
+          out.string(listpack_of({"end"}));
+        }));
+  }
+
+  void add_sets() {
+    add("set", RdbType::kSet, counted(mixed_, 1));
+    add("set of integers", RdbType::kSet, counted({"3", "1", "2", "70000"}, 1));
+    add("intset", RdbType::kSetIntset, string_body(intset_of({-70000, -1, 0, 3, 5})));
+    add("set of a listpack", RdbType::kSetListpack, string_body(listpack_of(mixed_)));
+  }
+
+  void add_sorted_sets() {
+    add("sorted set, text", RdbType::kSortedSet, body([](RdbWriter& out) {
+          out.length(3);
+          for (const char* member : {"x", "y", "5"}) {
+            out.string(member);
+            out.byte(3);
+            out.raw("1.5");
+          }
+        }));
+    add("sorted set, binary", RdbType::kSortedSet2, body([](RdbWriter& out) {
+          out.length(3);
+          double score = 3;
+          for (const char* member : {"x", "y", "5"}) {
+            out.string(member);
+            out.double_value(score -= 1.25);
+          }
+        }));
+    const std::vector<Bytes> pairs{"a", "1", "b", "2.5", "c", "3", "dd", "inf"};
+    add("sorted set of a ziplist", RdbType::kSortedSetZiplist, string_body(ziplist(pairs)));
+    add("sorted set of a listpack", RdbType::kSortedSetListpack,
+        string_body(listpack_of(pairs)));
+  }
+
+  void add_hashes() {
+    add("hash", RdbType::kHash, counted(mixed_, 2));
+    add("zipmap", RdbType::kHashZipmap, string_body(zipmap(mixed_)));
+    add("hash of a ziplist", RdbType::kHashZiplist, string_body(ziplist(mixed_)));
+    add("hash of a listpack", RdbType::kHashListpack, string_body(listpack_of(mixed_)));
+  }
+
+  void add_hashes_with_times() {
+    constexpr std::int64_t kSoonest = 1'900'000'000'000;
+    const auto timed = [](RdbWriter& out, std::uint64_t time) {
+      out.length(2);
+      out.length(0);
+      out.string("f");
+      out.string("v");
+      out.length(time);
+      out.string("g");
+      out.string("w");
+    };
+    add("hash with times", RdbType::kHashMetadata, body([&](RdbWriter& out) {
+          out.time_ms(kSoonest);
+          timed(out, 1);
+        }));
+    add("hash with times, early", RdbType::kHashMetadataPreGa,
+        body([&](RdbWriter& out) { timed(out, kSoonest); }));
+    const Bytes triples = listpack_of({"f", "v", "1900000000000", "g", "w", "0"});
+    add("hash of triples", RdbType::kHashListpackEx, body([&](RdbWriter& out) {
+          out.time_ms(kSoonest);
+          out.string(triples);
+        }));
+    add("hash of triples, early", RdbType::kHashListpackExPreGa, string_body(triples));
+  }
+
+  const std::vector<Bytes> mixed_{"a", "1",        "bc", "-5",         "hello world", "4096",
+                                  "x", "70000",    "y",  "-9000000",   "z",           "5000000000",
+                                  "007", "12",     "",   "-32768"};
+};
+
+inline std::vector<Sample> all() { return Samples().all; }
 
 }  // namespace memoir::payloads

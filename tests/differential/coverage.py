@@ -32,7 +32,7 @@ NOT_GENERATED = {
         xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange xread xreadgroup
         xrevrange xsetid xtrim eval eval_ro evalsha evalsha_ro script function fcall fcall_ro acl
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
-        restore-asking dump restore migrate module latency memory lolwut save bgsave bgrewriteaof
+        module latency memory lolwut save bgsave bgrewriteaof
         sort sort_ro""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
         slowlog lastsave""",

@@ -72,8 +72,8 @@ def ordered(members):
 def body(rng):
     """(type, bytes, where a ziplist's entries begin, or 0)
 
-    Only damage in a ziplist is judged alike everywhere: Redis reads a value that is too long on into
-    the version and the checksum behind it.
+    Only damage in a ziplist is judged alike everywhere: Redis reads a value that is too long on
+    into the version and the checksum behind it.
     """
     count = rng.choice((1, 2, 3, 8, 40))
     kind = rng.randint(0, 8)
