@@ -13,6 +13,11 @@ std::span<const CommandSpec> list_commands();
 std::span<const CommandSpec> hash_commands();
 std::span<const CommandSpec> set_commands();
 std::span<const CommandSpec> sorted_set_commands();
+std::span<const CommandSpec> bitmap_commands();
+std::span<const CommandSpec> hyperloglog_commands();
+std::span<const CommandSpec> geo_commands();
+std::span<const CommandSpec> sort_commands();
+std::span<const CommandSpec> stream_commands();
 std::span<const CommandSpec> serial_commands();  // DUMP, RESTORE
 
 // All of the above.

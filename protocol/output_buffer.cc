@@ -20,6 +20,8 @@ void OutputBuffer::swap(OutputBuffer& other) noexcept {
   std::swap(referenced_, other.referenced_);
   std::swap(first_consumed_, other.first_consumed_);
   std::swap(gone_, other.gone_);
+  std::swap(limit_, other.limit_);
+  std::swap(overflowed_, other.overflowed_);
 }
 
 void OutputBuffer::reallocate_plain(std::size_t capacity) {
@@ -33,7 +35,16 @@ void OutputBuffer::reallocate_plain(std::size_t capacity) {
   head_ = 0;
 }
 
+// Positions go on as if all had been sent.
+void OutputBuffer::throw_away() {
+  overflowed_ = true;
+  while (first_reference_ < references_.size()) drop_first_reference();
+  base_ += tail_;
+  head_ = tail_ = 0;
+}
+
 void OutputBuffer::make_room(std::size_t bytes) {
+  if (limit_ > 0 && size() + bytes > limit_) throw_away();
   const std::size_t used = tail_ - head_;
   // Moving is worth it if it leaves at least half the buffer free; else it would soon be repeated.
   if (used + bytes <= capacity_ / 2) {
@@ -49,6 +60,7 @@ void OutputBuffer::make_room(std::size_t bytes) {
 void OutputBuffer::append_reference(SharedBytes bytes) {
   const std::size_t size = bytes.size();
   if (size == 0) return;
+  if (limit_ > 0 && this->size() + size > limit_) return throw_away();
   if (first_reference_ >= 16 && first_reference_ >= references_.size() / 2) {
     references_.erase(references_.begin(),
                       references_.begin() + static_cast<std::ptrdiff_t>(first_reference_));
@@ -59,10 +71,12 @@ void OutputBuffer::append_reference(SharedBytes bytes) {
 }
 
 void OutputBuffer::append_all(OutputBuffer&& other) {
+  if (limit_ > 0 && size() + other.size() > limit_) return throw_away();
   if (empty() && other.size() > capacity_) {
     // Taking its contents over is cheaper than copying them. This one's positions go on.
     const std::uint64_t begin = begin_position();
     swap(other);
+    std::swap(limit_, other.limit_);
     gone_ += begin - begin_position();
     return;
   }
@@ -100,6 +114,7 @@ OutputBuffer::Place OutputBuffer::find(std::uint64_t position) const {
 }
 
 void OutputBuffer::insert(std::uint64_t position, ByteView text) {
+  if (overflowed_) return;
   ASSERT(position >= begin_position() && position <= end_position());
   const Place place = find(position);
   ASSERT(place.within == 0);
@@ -114,6 +129,7 @@ void OutputBuffer::insert(std::uint64_t position, ByteView text) {
 }
 
 void OutputBuffer::truncate(std::uint64_t position) {
+  if (overflowed_) return;
   ASSERT(position >= begin_position() && position <= end_position());
   const Place place = find(position);
   std::size_t keep = place.references;
@@ -207,14 +223,6 @@ Bytes OutputBuffer::flatten() const {
   }
   if (tail_ > at) out.append(data_ + at, tail_ - at);
   return out;
-}
-
-std::size_t OutputBuffer::memory_usage() const {
-  std::size_t bytes = usable_size(data_) + references_.capacity() * sizeof(Reference);
-  for (std::size_t i = first_reference_; i < references_.size(); ++i) {
-    bytes += references_[i].bytes.allocated_bytes();
-  }
-  return bytes;
 }
 
 void OutputBuffer::shrink() {

@@ -50,6 +50,18 @@ class OutputBuffer {
   // Bytes not yet consumed, references included.
   std::size_t size() const { return tail_ - head_ + referenced_ - first_consumed_; }
   bool empty() const { return size() == 0; }
+  // Of these the plain ones; and how many references there are.
+  std::size_t plain_bytes() const { return tail_ - head_; }
+  std::size_t references() const { return references_.size() - first_reference_; }
+  // The room for plain bytes.
+  std::size_t capacity() const { return capacity_; }
+
+  // From about this many bytes on what is appended is thrown away: nobody is going to get it. 0: no
+  // limit.
+  void set_limit(std::size_t bytes) { limit_ = bytes; }
+  // Whether that happened. Nothing in the buffer means anything any more.
+  bool overflowed() const { return overflowed_; }
+
   // Bytes ever appended: the position of the next byte.
   std::uint64_t end_position() const { return base_ + tail_ + gone_ + referenced_; }
   std::uint64_t begin_position() const { return base_ + head_ + gone_ + first_consumed_; }
@@ -73,7 +85,10 @@ class OutputBuffer {
 
   // All bytes in one string; for tests and in-process callers.
   Bytes flatten() const;
-  std::size_t memory_usage() const;
+  // A large value counts whole, whoever shares it.
+  std::size_t memory_usage() const {
+    return usable_size(data_) + references_.capacity() * sizeof(Reference) + referenced_;
+  }
   // Gives memory back after a burst.
   void shrink();
 
@@ -97,6 +112,7 @@ class OutputBuffer {
   void swap(OutputBuffer& other) noexcept;
   void make_room(std::size_t bytes);
   void reallocate_plain(std::size_t capacity);
+  void throw_away();
   void drop_first_reference();
   Place find(std::uint64_t position) const;
 
@@ -114,6 +130,8 @@ class OutputBuffer {
   std::size_t referenced_{0};
   std::size_t first_consumed_{0};
   std::uint64_t gone_{0};
+  std::size_t limit_{0};
+  bool overflowed_{false};
 };
 
 }  // namespace memoir

@@ -69,6 +69,9 @@ class ReplyWriter {
   void push(std::size_t count) { header(version_ == Resp::kV3 ? '>' : '*', count); }
   void empty_array() { array(0); }
 
+  // The reply has grown beyond what the client may be sent: whoever writes without end may stop.
+  bool unwanted() const { return out_.overflowed(); }
+
   // An aggregate whose size is known at its end.
   using Mark = std::uint64_t;
   Mark begin() const { return out_.end_position(); }

@@ -23,6 +23,11 @@ namespace {
 constexpr std::int64_t kUnauthenticatedWordsMax = 10;
 constexpr std::int64_t kUnauthenticatedBulkBytesMax = 16384;
 
+// Words that a connection keeps room for: a deep pipeline's.
+constexpr std::size_t kWordsKeptMax = 16 * 1024;
+// A query buffer up to here is no waste.
+constexpr std::size_t kWideBytes = 32 * 1024;
+
 constexpr std::string_view kLineEnd = "\r\n";
 
 inline bool ends_line(const char* at) { return at[0] == '\r' && at[1] == '\n'; }
@@ -80,6 +85,7 @@ void RequestParser::received(std::size_t bytes) {
   // A read that fills all the room has probably left more in the socket: offer more next time.
   if (bytes == read_bytes_) read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);
   end_ += bytes;
+  if (end_ > peak_) peak_ = end_;
   DEBUG_ASSERT(end_ <= capacity_);
 }
 
@@ -189,6 +195,7 @@ void RequestParser::finish_request() {
                        .word_count = static_cast<std::uint32_t>(words_.size() - pending_words_),
                        .raw = {}});
   if (canonical_) requests_.back().raw = ByteView(buffer_ + begin_, scan_ - begin_);
+  batch_bytes_ += scan_ - begin_;
   begin_ = scan_;
 }
 
@@ -353,11 +360,14 @@ RequestParser::Step RequestParser::fail(std::string_view text, ErrorCode code) {
 
 void RequestParser::next_batch() {
   requests_.clear();
+  batch_bytes_ = 0;
   if (words_left_ > 0) {
     if (pending_words_ > 0) {
       words_.erase(words_.begin(), words_.begin() + static_cast<std::ptrdiff_t>(pending_words_));
       pending_words_ = 0;
     }
+  } else if (words_.capacity() > kWordsKeptMax) {
+    words_ = {};  // a request of many words must not cost its connection memory for ever
   } else {
     words_.clear();
   }
@@ -368,13 +378,27 @@ void RequestParser::next_batch() {
 
 std::size_t RequestParser::query_buffer_bytes() const { return end_ - scan_ + large_received_; }
 
-std::size_t RequestParser::query_buffer_free_bytes() const { return capacity_ - end_; }
+std::size_t RequestParser::query_buffer_free_bytes() const {
+  return capacity_ - end_ + large_missing();
+}
+
+std::size_t RequestParser::pending_argument_bytes() const {
+  if (words_left_ == 0) return 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = pending_words_; i < words_.size(); ++i) bytes += words_[i].text.size();
+  return bytes;
+}
 
 std::size_t RequestParser::memory_usage() const {
   std::size_t bytes = usable_size(buffer_) + large_.allocated_bytes() +
                       requests_.capacity() * sizeof(Request) + words_.capacity() * sizeof(Word);
   for (const char* buffer : retired_) bytes += usable_size(buffer);
   return bytes;
+}
+
+void RequestParser::shrink_if_wide() {
+  const std::size_t peak = std::exchange(peak_, end_);
+  if (requests_.empty() && capacity_ > kWideBytes && peak < capacity_ / 2) shrink();
 }
 
 void RequestParser::shrink() {

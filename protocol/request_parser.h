@@ -79,11 +79,18 @@ class RequestParser {
 
   // Whether unparsed bytes are waiting (an incomplete request or one beyond requests_max).
   bool has_pending() const { return begin_ != end_ || large_; }
-  std::size_t query_buffer_bytes() const;       // unparsed bytes, CLIENT LIST's qbuf
+  std::size_t query_buffer_bytes() const;       // unparsed bytes
+  // The same with what has been split off for the batch: CLIENT LIST's qbuf.
+  std::size_t held_bytes() const { return query_buffer_bytes() + batch_bytes_; }
   std::size_t query_buffer_free_bytes() const;  // qbuf-free
+  // Of the words of a request that is not complete yet: CLIENT LIST's argv-mem.
+  std::size_t pending_argument_bytes() const;
   std::size_t memory_usage() const;
   // Gives memory back when the connection is idle.
   void shrink();
+  // Called some times a second: gives back a query buffer of which less than half was needed since
+  // the last call.
+  void shrink_if_wide();
 
  private:
   enum class Step : unsigned char { kComplete, kIncomplete, kFailed };
@@ -115,6 +122,8 @@ class RequestParser {
   std::size_t begin_{0};
   std::size_t scan_{0};
   std::size_t end_{0};
+  std::size_t batch_bytes_{0};  // of the requests in the batch
+  std::size_t peak_{0};         // of end_ since the last shrink_if_wide()
   std::size_t searched_{0};  // bytes behind scan_ known to hold no line end
   std::size_t read_bytes_{kReadBytes};
   std::vector<char*> retired_;  // former query buffers that the batch has views of

@@ -86,6 +86,7 @@ int serve(const CommandLine& line, const char* called) {
     if (!server.listen()) return 1;
     if (!pid_file.empty()) write_pid_file(pid_file);
     set_process_title(config, line.source.file);
+    (void)set_oom_score(config);  // a refusal is in the log, and no reason not to serve
     status = server.run();
   }
   if (!pid_file.empty()) ::unlink(pid_file.c_str());

@@ -17,11 +17,16 @@ namespace fs = std::filesystem;
 
 class Digest final : public DigestSink {
  public:
+  explicit Digest(const Object& value) : value_(value) {}
   void ordered(ByteView part) override { (text_ += part) += '\0'; }
   void unordered(std::span<const ByteView> parts) override {
     Bytes element;
     for (const ByteView part : parts) (element += part) += '\0';
     elements_.push_back(std::move(element));
+  }
+  void ending(std::span<const ByteView> parts) override {
+    unordered(parts);
+    elements_.back() += std::to_string(value_.member_ms(parts[0]));
   }
   Bytes finish() {
     std::sort(elements_.begin(), elements_.end());
@@ -30,6 +35,7 @@ class Digest final : public DigestSink {
   }
 
  private:
+  const Object& value_;
   Bytes text_;
   std::vector<Bytes> elements_;
 };

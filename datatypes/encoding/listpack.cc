@@ -169,10 +169,13 @@ Listpack Listpack::split(Cursor at) {
 void Listpack::append_all(const Listpack& other) {
   if (other.empty()) return;
   const std::size_t bytes = other.size_bytes() - kHeader - 1;
-  const std::size_t count = other.count();
+  std::memcpy(extend(bytes, other.count()), other.data() + kHeader, bytes);
+}
+
+char* Listpack::extend(std::size_t bytes, std::size_t count) {
   char* const place = splice(size_bytes() - 1, 0, bytes);
   add_to_header(static_cast<std::ptrdiff_t>(bytes), static_cast<std::ptrdiff_t>(count));
-  std::memcpy(place, other.data() + kHeader, bytes);
+  return place;
 }
 
 void Listpack::reserve(std::size_t bytes, Side side) {

@@ -109,6 +109,9 @@ class Listpack {
   Cursor insert_after(Cursor at, ByteView value) {
     return insert(at + listpack::element_size(at), listpack::encode(value));
   }
+  // Adds room for `count` elements of `bytes` bytes in all at the end; the caller writes them there
+  // at once.
+  char* extend(std::size_t bytes, std::size_t count);
   // `at` null: at the end.
   Cursor insert(Cursor at, const listpack::Encoded& value);
   // Returns the element that is now at this place.

@@ -7,7 +7,7 @@
 namespace memoir {
 
 std::size_t Hash::memory_usage(std::size_t samples) const {
-  const std::size_t own = usable_size(this);
+  const std::size_t own = usable_size(this) + form_.times_usage(samples);
   if (!is_large()) return own + small().memory_usage();
   const Table<HashFieldTraits>& table = fields()->table;
   std::size_t seen = 0;
@@ -28,16 +28,17 @@ std::size_t Hash::memory_usage(std::size_t samples) const {
 
 std::unique_ptr<Object> Hash::copy() const {
   auto made = std::make_unique<Hash>();
-  if (!is_large()) {
+  if (is_large()) {
+    auto copied = std::make_unique<Fields>();
+    fields()->table.for_each([&](TableItem item) {
+      const std::uint64_t hash = HashFieldTraits::hash(HashField::field(item));
+      copied->table.insert(HashField::copy(item), hash);
+    });
+    made->form_.set_large(std::move(copied));
+  } else {
     made->small() = small().copy();
-    return made;
   }
-  auto copied = std::make_unique<Fields>();
-  fields()->table.for_each([&](TableItem item) {
-    const std::uint64_t hash = HashFieldTraits::hash(HashField::field(item));
-    copied->table.insert(HashField::copy(item), hash);
-  });
-  made->form_.set_large(std::move(copied));
+  if (const MemberTimes* from = times()) made->form_.add_times() = from->copy();
   return made;
 }
 
@@ -46,7 +47,7 @@ void Hash::digest(DigestSink& sink) const {
   char value_buffer[kIntegerCharsMax];
   for_each([&](const HashText& field, const HashText& value) {
     const std::array<ByteView, 2> parts{field.text(field_buffer), value.text(value_buffer)};
-    sink.unordered(parts);
+    times() && times()->find(parts[0]) != kNoExpiry ? sink.ending(parts) : sink.unordered(parts);
   });
 }
 
@@ -56,6 +57,15 @@ void Hash::prepare(std::size_t pairs, const EncodingLimits& limits) {
 
 bool Hash::set(ByteView field, ByteView value, const EncodingLimits& limits,
                const SharedBytes& owner) {
+  const bool is_new = set_keeping_time(field, value, limits, owner);
+  if (MemberTimes* const times = form_.times(); times && !is_new) [[unlikely]] {
+    times->remove(field);
+  }
+  return is_new;
+}
+
+bool Hash::set_keeping_time(ByteView field, ByteView value, const EncodingLimits& limits,
+                            const SharedBytes& owner) {
   if (is_large()) return set_in_table(field, value, owner);
   const std::size_t longest = field.size() > value.size() ? field.size() : value.size();
   if (longest > limits.hash_listpack_value || !small().fits(field.size() + value.size())) {
@@ -101,6 +111,14 @@ HashText Hash::find(ByteView field) const {
 }
 
 bool Hash::erase(ByteView field) {
+  const bool erased = erase_untimed(field);
+  if (MemberTimes* const times = form_.times(); times && erased) [[unlikely]] {
+    times->remove(field);
+  }
+  return erased;
+}
+
+bool Hash::erase_untimed(ByteView field) {
   if (!is_large()) {
     const Listpack::Cursor at = find_in_pack(field);
     if (at) small().erase_range(at, 2);
@@ -111,6 +129,27 @@ bool Hash::erase(ByteView field) {
   if (!place) return false;
   HashField::destroy(fields()->table.erase(place, hash));
   return true;
+}
+
+void Hash::set_member_ms(ByteView field, std::int64_t ms) {
+  DEBUG_ASSERT(contains(field));
+  if (ms != kNoExpiry) return form_.add_times().set(field, ms);
+  if (MemberTimes* const times = form_.times()) times->remove(field);
+}
+
+std::int64_t Hash::earliest_member_ms() const { return times() ? times()->earliest() : kNoExpiry; }
+
+std::int64_t Hash::member_ms(ByteView field) const {
+  if (!contains(field)) return kNoMember;
+  return times() ? times()->find(field) : kNoExpiry;
+}
+
+void Hash::expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) {
+  MemberTimes* const times = form_.times();
+  if (!times) return;
+  const std::size_t before = ended.size();
+  times->take_before(now_ms, most, ended);
+  for (std::size_t i = before; i < ended.size(); ++i) erase_untimed(ended[i]);
 }
 
 void Hash::enlarge() {
@@ -137,6 +176,11 @@ std::vector<Listpack::Cursor> Hash::pack_fields() const {
 }
 
 bool Hash::verify() const {
+  bool same = true;
+  if (times()) {
+    times()->for_each([&](ByteView field, std::int64_t) { same = same && contains(field); });
+  }
+  if (!same) return false;
   if (is_large()) return fields()->table.verify();
   return Listpack::validate(small().bytes()) && small().count() % 2 == 0;
 }

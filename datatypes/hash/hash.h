@@ -5,6 +5,9 @@
 // table of one allocation a field ("hashtable"). Order is that of insertion in the first form,
 // unspecified in the second.
 //
+// Fields may end: see times(). A hash that has got a time in its small form reports "listpackex",
+// for good, as Redis's listpack of triples does.
+//
 // Texts given must not lie in the hash itself. Texts returned are valid until the next change. A
 // Hash knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
@@ -72,7 +75,9 @@ class Hash final : public Object {
   Hash() = default;
 
   TypeId type() const override { return kTypeId; }
-  const char* encoding() const override { return is_large() ? "hashtable" : "listpack"; }
+  const char* encoding() const override {
+    return is_large() ? "hashtable" : times() ? "listpackex" : "listpack";
+  }
   std::size_t size() const override {
     return is_large() ? fields()->table.size() : small().count() / 2;
   }
@@ -83,10 +88,13 @@ class Hash final : public Object {
 
   // To be called before `pairs` fields are set by one command.
   void prepare(std::size_t pairs, const EncodingLimits& limits);
-  // Sets `field` to `value`; true if the field is new. `owner`, if not null, is a buffer that
-  // holds exactly `value` and may be shared.
+  // Sets `field` to `value`, which takes away the field's time; true if the field is new. `owner`,
+  // if not null, is a buffer that holds exactly `value` and may be shared.
   bool set(ByteView field, ByteView value, const EncodingLimits& limits,
            const SharedBytes& owner = {});
+  // The same, but the field keeps its time.
+  bool set_keeping_time(ByteView field, ByteView value, const EncodingLimits& limits,
+                        const SharedBytes& owner = {});
   HashText find(ByteView field) const;
   bool contains(ByteView field) const { return static_cast<bool>(find(field)); }
   // False if it is not there.
@@ -109,7 +117,18 @@ class Hash final : public Object {
   template <class F>
   void sample_distinct(std::size_t count, Random& random, F&& visit) const;
 
-  // The listpack of the small form, else null.
+  // --- times of fields
+  // --------------------------------------------------------------------------------- When fields
+  // end; null if none ever had a time. What is erased loses its time with it.
+  const MemberTimes* times() const { return form_.times(); }
+  bool members_may_end() const override { return true; }
+  std::int64_t earliest_member_ms() const override;
+  std::int64_t member_ms(ByteView field) const override;
+  void set_member_ms(ByteView field, std::int64_t ms) override;
+  void remove_member(ByteView field) override { erase(field); }
+  void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
+
+  // The listpack of the small form, without times, else null.
   const Listpack* pack() const { return is_large() ? nullptr : &small(); }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
@@ -131,11 +150,13 @@ class Hash final : public Object {
     Table<HashFieldTraits> table;
   };
 
+  Listpack triples() const;
   void load_fields(RdbReader& in, const EncodingLimits& limits);
   void load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits);
   void load_expiring_pack(RdbReader& in, const EncodingLimits& limits);
   void load_pack(RdbReader& in, RdbType type, const EncodingLimits& limits);
   void enlarge();
+  bool erase_untimed(ByteView field);
   bool set_in_pack(ByteView field, ByteView value);
   bool set_in_table(ByteView field, ByteView value, const SharedBytes& owner);
   Listpack::Cursor find_in_pack(ByteView field) const {

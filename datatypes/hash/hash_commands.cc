@@ -92,14 +92,14 @@ Status hincrby(Context& ctx, Args args, ReplyWriter& reply) {
   if (__builtin_add_overflow(value, increment, &value)) {
     return Error("ERR increment or decrement would overflow");
   }
-  (*hash)->set(field, Decimal(value), ctx.limits());
+  (*hash)->set_keeping_time(field, Decimal(value), ctx.limits());
   hash->mark_changed("hincrby");
   reply.integer(value);
   return ok;
 }
 
 // HINCRBYFLOAT key field increment
-// Replies the sum. It is journaled as the HSET of its text, since not all machines add alike.
+// Replies the sum. It is journaled as the setting of its text, since not all machines add alike.
 Status hincrbyfloat(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   const ByteView field = args.next();
@@ -118,9 +118,13 @@ Status hincrbyfloat(Context& ctx, Args args, ReplyWriter& reply) {
   value += *increment;
   if (!std::isfinite(value)) return Error("ERR increment would produce NaN or Infinity");
   const Bytes text = format_long_double(value);
-  (*hash)->set(field, text, ctx.limits());
+  (*hash)->set_keeping_time(field, text, ctx.limits());
   hash->mark_changed("hincrbyfloat");
-  ctx.effects().add({"HSET", key, field, text});
+  if ((*hash)->times() && (*hash)->member_ms(field) != kNoExpiry) {
+    ctx.effects().add({"HSETEX", key, "KEEPTTL", "FIELDS", "1", field, text});
+  } else {
+    ctx.effects().add({"HSET", key, field, text});
+  }
   reply.bulk(text);
   return ok;
 }
@@ -205,7 +209,8 @@ std::span<const CommandSpec> hash_write_commands() { return kRows; }
 std::span<const CommandSpec> hash_commands() {
   static const std::vector<CommandSpec> rows = [] {
     std::vector<CommandSpec> all;
-    for (const auto part : {hash_write_commands(), hash_read_commands(), hash_sample_commands()}) {
+    for (const auto part : {hash_write_commands(), hash_read_commands(), hash_sample_commands(),
+                            hash_expiry_commands(), hash_exchange_commands()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

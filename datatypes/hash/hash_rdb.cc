@@ -16,7 +16,7 @@
 namespace memoir {
 namespace {
 
-constexpr std::uint64_t kFieldTimeMax = 0x0000FFFFFFFFFFFF;
+constexpr auto kMomentMax = static_cast<std::uint64_t>(kMemberMomentMax);
 
 bool has_soonest(RdbType type) {
   return type == RdbType::kHashMetadata || type == RdbType::kHashListpackEx;
@@ -24,15 +24,47 @@ bool has_soonest(RdbType type) {
 
 }  // namespace
 
-RdbType Hash::rdb_type() const { return is_large() ? RdbType::kHash : RdbType::kHashListpack; }
+RdbType Hash::rdb_type() const {
+  const bool timed = earliest_member_ms() != kNoExpiry;
+  if (is_large()) return timed ? RdbType::kHashMetadata : RdbType::kHash;
+  return timed ? RdbType::kHashListpackEx : RdbType::kHashListpack;
+}
 
 void Hash::save(RdbWriter& out) const {
-  if (!is_large()) return out.string(small().bytes());
+  const std::int64_t soonest = earliest_member_ms();
+  if (soonest != kNoExpiry) out.time_ms(soonest);
+  if (!is_large()) return out.string(soonest == kNoExpiry ? small().bytes() : triples().bytes());
   out.length(size());
   fields()->table.for_each([&](TableItem item) {
-    out.string(HashField::field(item));
+    const ByteView field = HashField::field(item);
+    if (soonest != kNoExpiry) {
+      const std::int64_t ms = member_ms(field);
+      out.length(ms == kNoExpiry ? 0 : static_cast<std::uint64_t>(ms - soonest + 1));
+    }
+    out.string(field);
     out.string(HashField::value(item));
   });
+}
+
+// The small form as Redis keeps it: fields in the order of their times, those without at the end.
+Listpack Hash::triples() const {
+  Listpack all;
+  times()->for_each([&](ByteView field, std::int64_t ms) {
+    char digits[kIntegerCharsMax];
+    all.append(field);
+    all.append(find(field).text(digits));
+    all.append(ms);
+  });
+  for_each([&](const HashText& field, const HashText& value) {
+    char field_digits[kIntegerCharsMax];
+    char value_digits[kIntegerCharsMax];
+    const ByteView name = field.text(field_digits);
+    if (member_ms(name) != kNoExpiry) return;
+    all.append(name);
+    all.append(value.text(value_digits));
+    all.append(std::int64_t{0});
+  });
+  return all;
 }
 
 std::unique_ptr<Object> Hash::load(RdbReader& in, RdbType type, const EncodingLimits& limits) {
@@ -78,11 +110,12 @@ void Hash::load_expiring_fields(RdbReader& in, std::int64_t soonest, const Encod
     const std::uint64_t time = in.length();
     const std::uint64_t expire_ms =
         time == 0 ? 0 : time + static_cast<std::uint64_t>(soonest) - 1;
-    if (expire_ms > kFieldTimeMax) in.corrupt("a field's time is out of range");
+    if (expire_ms >= kMomentMax) in.corrupt("a field's time is out of range");
     field = in.string();
     const RdbReader::Text value = in.text(HashField::kApartBytesMin);
     if (in.failed()) return;
-    if (!set(field, value.view, limits, value.owner)) in.corrupt("a field comes twice");
+    if (!set(field, value.view, limits, value.owner)) return in.corrupt("a field comes twice");
+    if (time != 0) set_member_ms(field, static_cast<std::int64_t>(expire_ms));
   }
 }
 
@@ -102,9 +135,10 @@ void Hash::load_expiring_pack(RdbReader& in, const EncodingLimits& limits) {
     const Listpack::Item time = triples.get(at);
     at = triples.next(at);
     const bool sound = time.is_integer && time.integer >= 0 &&
-                       time.integer <= static_cast<std::int64_t>(kFieldTimeMax);
+                       time.integer < kMemberMomentMax;
     if (!sound) return in.corrupt("a field's time is out of range");
     if (!set(field, value, limits)) return in.corrupt("a field comes twice");
+    if (time.integer != 0) set_member_ms(field, time.integer);
   }
 }
 

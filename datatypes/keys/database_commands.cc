@@ -5,6 +5,7 @@
 #include "datatypes/keys/database_number.h"
 #include "datatypes/keys/rows.h"
 #include "src/command/dispatcher.h"
+#include "src/store/undo.h"
 
 namespace memoir {
 namespace {
@@ -13,16 +14,12 @@ namespace {
 class FlushedTables final : public Object {
  public:
   ~FlushedTables() override {
-    for (Shard& shard : shards_) {
-      shard.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
-    }
+    for (Shard& shard : shards_) free_entries(shard);
   }
 
+  void count(const Shard& shard) { size_ += shard.keys.size(); }
   // Takes all entries of a shard, which is left empty.
-  void take(Shard& shard) {
-    size_ += shard.keys.size();
-    shards_.push_back(std::move(shard));
-  }
+  void take(Shard& shard) { shards_.push_back(std::move(shard)); }
 
   TypeId type() const override { return TypeId::kString; }
   const char* encoding() const override { return "hashtable"; }
@@ -68,11 +65,13 @@ void announce_flush(Context& ctx, unsigned number, const Shard& shard) {
 
 void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
   const std::size_t before = flushed.size();
+  UndoLog* const undo = ctx.environment().undo;
   for (unsigned i = 0; i < kStripes; ++i) {
     ctx.stripes().with(i, number, [&](Shard& shard, Stripe&) {
       if (shard.keys.empty()) return;
       announce_flush(ctx, number, shard);
-      flushed.take(shard);
+      flushed.count(shard);
+      undo ? undo->before_flush(number, i, shard) : flushed.take(shard);
     });
   }
   if (flushed.size() > before) {
@@ -120,6 +119,7 @@ Status swapdb(Context& ctx, Args args, ReplyWriter& reply) {
   const auto a = static_cast<unsigned>(first);
   const auto b = static_cast<unsigned>(second);
   if (a != b) {
+    if (UndoLog* undo = ctx.environment().undo) undo->before_swap(a, b);
     ctx.stripes().keyspace().swap_databases(a, b);
     std::vector<unsigned>& touched = ctx.environment().changes->touched_databases;
     touched.insert(touched.end(), {a, b});

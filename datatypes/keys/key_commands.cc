@@ -120,8 +120,9 @@ constexpr CommandSpec kRows[] = {
 std::span<const CommandSpec> key_commands() {
   static const std::vector<CommandSpec> rows = [] {
     std::vector<CommandSpec> all(std::begin(kRows), std::end(kRows));
-    for (const auto part : {expiry_commands(), rename_commands(), object_commands(),
-                            scan_commands(), database_commands()}) {
+    for (const auto part : {expiry_commands(), member_expiry_commands(), rename_commands(),
+                            object_commands(), scan_commands(), prefix_commands(),
+                            database_commands()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

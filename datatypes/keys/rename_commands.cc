@@ -60,22 +60,6 @@ Status move(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
-// A new entry with the same value, expiry and encoding. A long string is shared, not copied.
-Entry* copy_of(const Entry& from, ByteView key) {
-  switch (from.storage()) {
-    case Storage::kInline:
-    case Storage::kInlineRaw:
-      return Entry::make_inline(key, from.bytes(), from.storage(), from.expire_ms());
-    case Storage::kInteger:
-      return Entry::make_integer(key, from.integer(), from.expire_ms());
-    case Storage::kShared:
-      return Entry::make_shared(key, from.shared(), from.expire_ms());
-    case Storage::kObject:
-      return Entry::make_object(key, from.object()->copy(), from.expire_ms());
-  }
-  UNREACHABLE();
-}
-
 // COPY source destination [DB destination-db] [REPLACE]
 Status copy(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView from = args.next();
@@ -97,9 +81,7 @@ Status copy(Context& ctx, Args args, ReplyWriter& reply) {
   const Entry* entry = ctx.db().lookup(from);
   const bool copied = entry && (replace || !target.exists(to));
   if (copied) {
-    Entry* twin = copy_of(*entry, to);
-    twin->set_access(entry->access());
-    target.put(to, twin);
+    target.put(to, Entry::copy(*entry, to));
     target.add_changes();
     target.notify(kEventGeneric, "copy_to", to);
   }

@@ -9,9 +9,11 @@
 namespace memoir {
 
 std::span<const CommandSpec> expiry_commands();    // EXPIRE, TTL, PERSIST, ...
+std::span<const CommandSpec> member_expiry_commands();  // EXPIREMEMBER, MEMBERTTL, ...
 std::span<const CommandSpec> rename_commands();    // RENAME, MOVE, COPY
 std::span<const CommandSpec> object_commands();    // OBJECT
 std::span<const CommandSpec> scan_commands();      // SCAN, KEYS, RANDOMKEY, DBSIZE
+std::span<const CommandSpec> prefix_commands();    // DELPREFIX
 std::span<const CommandSpec> database_commands();  // FLUSHDB, FLUSHALL, SWAPDB, SELECT
 
 }  // namespace memoir

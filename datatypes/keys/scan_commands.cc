@@ -1,8 +1,8 @@
 // Commands that walk through a database: SCAN, KEYS, RANDOMKEY, DBSIZE.
 //
 // They hold one stripe at a time, so a walk delays nobody for long; inside EXEC and scripts all
-// stripes are held already. Keys whose time has come are passed over, their removal is left to
-// others.
+// stripes are held already. Keys whose time has come are passed over; those that SCAN and RANDOMKEY
+// come across are removed when the walk is over.
 //
 //   cursor := stripe << Table::kCursorBits | place in the stripe's table;  0 starts and ends
 
@@ -30,8 +30,16 @@ void with_shard(Context& ctx, unsigned index, F&& visit) {
   ctx.stripes().with(index, ctx.db().index(), [&](Shard& shard, Stripe&) { visit(shard); });
 }
 
-bool admits(const ScanArguments& arguments, const Entry& entry) {
-  return arguments.admits(entry.key()) && arguments.admits_type(type_name(entry.type()));
+// As is_live(); a key that is not will be removed.
+bool is_live_or_goes(Context& ctx, const Entry& entry) {
+  if (is_live(ctx, entry)) [[likely]] return true;
+  ctx.environment().changes->overdue.push_back({ctx.db().index(), Bytes(entry.key())});
+  return false;
+}
+
+bool admits(Context& ctx, const ScanArguments& arguments, const Entry& entry) {
+  return arguments.admits(entry.key()) && is_live_or_goes(ctx, entry) &&
+         arguments.admits_type(type_name(entry.type()));
 }
 
 // Walks on until as many keys as asked for were seen, or ten times as many buckets; writes those
@@ -54,7 +62,7 @@ std::uint64_t scan_from(Context& ctx, const ScanArguments& arguments, ReplyWrite
         place = shard.keys.scan(place, [&](TableItem item) {
           ++seen;
           const Entry& entry = entry_in(item);
-          if (!admits(arguments, entry) || !is_live(ctx, entry)) return;
+          if (!admits(ctx, arguments, entry)) return;
           reply.bulk(entry.key());
           ++written;
         });
@@ -121,7 +129,7 @@ bool reply_random_of(Context& ctx, unsigned stripe, ReplyWriter& reply) {
   with_shard(ctx, stripe, [&](Shard& shard) {
     if (shard.keys.empty()) return;
     const Entry& entry = entry_in(shard.keys.random(ctx.random()));
-    found = is_live(ctx, entry);
+    found = is_live_or_goes(ctx, entry);
     if (found) reply.bulk(entry.key());
   });
   return found;

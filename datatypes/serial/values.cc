@@ -2,10 +2,12 @@
 
 #include <array>
 
+#include "datatypes/encoding/member_times_rdb.h"
 #include "datatypes/hash/hash.h"
 #include "datatypes/list/list.h"
 #include "datatypes/set/set.h"
 #include "datatypes/sorted_set/sorted_set.h"
+#include "datatypes/stream/stream.h"
 #include "src/base/coding.h"
 #include "src/base/crc64.h"
 #include "src/base/number.h"
@@ -41,9 +43,12 @@ constexpr LoaderRow kLoaders[] = {
     {RdbType::kHashListpackExPreGa, Hash::load},
     {RdbType::kHashMetadata, Hash::load},
     {RdbType::kHashListpackEx, Hash::load},
+    {RdbType::kStreamListpacks, Stream::load},
+    {RdbType::kStreamListpacks2, Stream::load},
+    {RdbType::kStreamListpacks3, Stream::load},
 };
 
-constexpr std::size_t kTypes = 32;
+constexpr std::size_t kTypes = 256;
 
 constexpr std::array<Loader, kTypes> by_number() {
   std::array<Loader, kTypes> table{};
@@ -67,6 +72,18 @@ Entry* load_string(RdbReader& in, ByteView key, std::int64_t expire_ms) {
   return Entry::make_inline(key, text.view, Storage::kInline, expire_ms);
 }
 
+// A type's number is of one byte.
+Loader loader_of(RdbType type) { return kByNumber[static_cast<std::uint8_t>(type)]; }
+
+std::unique_ptr<Object> load_timed(RdbReader& in, const EncodingLimits& limits) {
+  const auto type = static_cast<RdbType>(in.byte());
+  const Loader load = loader_of(type);
+  if (!load) in.corrupt("members with times, of an unknown type");
+  std::unique_ptr<Object> object = in.failed() ? nullptr : load(in, type, limits);
+  if (object) load_times(in, *object);
+  return in.failed() ? nullptr : std::move(object);
+}
+
 void fail_unknown(RdbReader& in, RdbType type) {
   const bool module = type == RdbType::kModulePreGa || type == RdbType::kModule2;
   in.fail(ErrorCode::kUnsupported, module ? "the value is a module's, and modules are not supported"
@@ -87,24 +104,30 @@ void save_value(const Entry& entry, RdbWriter& out) {
 EntryOwner load_value(RdbReader& in, RdbType type, ByteView key, std::int64_t expire_ms,
                       const EncodingLimits& limits) {
   if (type == RdbType::kString) return EntryOwner(load_string(in, key, expire_ms));
-  const auto number = static_cast<std::size_t>(type);
-  const Loader load = number < kTypes ? kByNumber[number] : nullptr;
-  if (!load) {
+  std::unique_ptr<Object> object;
+  if (type == RdbType::kTimedMembers) {
+    object = load_timed(in, limits);
+  } else if (const Loader load = loader_of(type)) {
+    object = load(in, type, limits);
+  } else {
     fail_unknown(in, type);
-    return nullptr;
   }
-  std::unique_ptr<Object> object = load(in, type, limits);
   if (!object) return nullptr;
   return EntryOwner(Entry::make_object(key, std::move(object), expire_ms));
 }
 
 Bytes dump_payload(const Entry& entry, RdbCompression compression) {
   RdbWriter out(compression);
-  out.type(rdb_type_of(entry));
+  const RdbType type = rdb_type_of(entry);
+  out.type(type);
   save_value(entry, out);
-  out.fixed(static_cast<std::uint16_t>(kRdbVersionWritten));
+  out.fixed(static_cast<std::uint16_t>(rdb_version_of(type)));
   out.fixed(out.checksum());
   return out.take();
+}
+
+bool is_empty(const Entry& entry) {
+  return !entry.is_string() && entry.type() != TypeId::kStream && entry.object()->size() == 0;
 }
 
 bool is_sound_payload(ByteView payload, PayloadCheck check) {
@@ -121,7 +144,7 @@ Result<EntryOwner> load_payload(ByteView payload, ByteView key, std::int64_t exp
   const auto type = static_cast<RdbType>(in.byte());
   EntryOwner entry = load_value(in, type, key, expire_ms, limits);
   if (!entry) return in.status().error().clone();
-  if (!entry->is_string() && entry->object()->size() == 0) {
+  if (is_empty(*entry)) {
     return Error(ErrorCode::kCorrupt, "an empty collection");
   }
   return entry;

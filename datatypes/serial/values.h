@@ -25,10 +25,13 @@ RdbType rdb_type_of(const Entry& entry);
 // Writes the value alone, without its type.
 void save_value(const Entry& entry, RdbWriter& out);
 // Reads the value of a type as the entry of `key`. Null if `in` has failed: kUnsupported for
-// modules and unknown types. A collection may be empty, which Redis skips in files and refuses
+// modules and unknown types. It may be empty: Redis skips such values in files and refuses them
 // elsewhere.
 EntryOwner load_value(RdbReader& in, RdbType type, ByteView key, std::int64_t expire_ms,
                       const EncodingLimits& limits);
+
+// A collection without elements that must not be without; streams may.
+bool is_empty(const Entry& entry);
 
 // DUMP's payload of a value.
 Bytes dump_payload(const Entry& entry, RdbCompression compression);

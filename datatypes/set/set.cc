@@ -49,6 +49,9 @@ void Set::reset() {
       members()->clear([](TableItem item) { memoir::release(item.pointer); });
       delete members();
       return;
+    case Form::kTimed:
+      delete timed();
+      return;
   }
 }
 
@@ -76,6 +79,7 @@ void Set::become_listpack() {
 }
 
 void Set::prepare(ByteView first, std::size_t count, const EncodingLimits& limits) {
+  if (form() == Form::kTimed) return plain().prepare(first, count, limits);
   if (size() != 0) {
     if ((form() == Form::kListpack && count > limits.set_listpack_entries) ||
         (form() == Form::kIntset && count > limits.set_intset_entries)) {
@@ -98,6 +102,8 @@ bool Set::add(const MemberView& member, const EncodingLimits& limits) {
       return add_to_listpack(member, limits);
     case Form::kTable:
       return add_to_table(member);
+    case Form::kTimed:
+      return plain().add(member, limits);
   }
   UNREACHABLE();
 }
@@ -160,6 +166,11 @@ bool Set::remove(const MemberView& member) {
       memoir::release(members()->erase(place, hash).pointer);
       return true;
     }
+    case Form::kTimed: {
+      if (!plain().contains(member)) return false;
+      timed()->times.remove(member.text());  // first: the text may go with the member
+      return plain().remove(member);
+    }
   }
   UNREACHABLE();
 }
@@ -174,6 +185,8 @@ bool Set::contains(const MemberView& member) const {
       return find_in_listpack(member) != nullptr;
     case Form::kTable:
       return bool(members()->find(member.text(), member.hash()));
+    case Form::kTimed:
+      return plain().contains(member);
   }
   UNREACHABLE();
 }
@@ -192,6 +205,8 @@ MemberView Set::random(Random& random) const {
       return view_of(listpack_, listpack_.at(static_cast<long>(random.below(listpack_.count()))));
     case Form::kTable:
       return MemberView(SetMemberTraits::key(members()->random(random)));
+    case Form::kTimed:
+      return plain().random(random);
   }
   UNREACHABLE();
 }
@@ -225,6 +240,8 @@ const char* Set::encoding() const {
       return "listpack";
     case Form::kTable:
       return "hashtable";
+    case Form::kTimed:
+      return plain().encoding();
   }
   UNREACHABLE();
 }
@@ -237,6 +254,8 @@ std::size_t Set::size() const {
       return listpack_.count();
     case Form::kTable:
       return members()->size();
+    case Form::kTimed:
+      return plain().size();
   }
   UNREACHABLE();
 }
@@ -245,6 +264,11 @@ std::size_t Set::memory_usage(std::size_t samples) const {
   const std::size_t self = usable_size(this);
   if (form() == Form::kIntset) return self + intset_.memory_usage();
   if (form() == Form::kListpack) return self + listpack_.memory_usage();
+  if (form() == Form::kTimed) {
+    const std::size_t times = timed()->times.memory_usage(samples);
+    const std::size_t form_bytes = plain().memory_usage(samples) - usable_size(&plain());
+    return self + usable_size(timed()) + times + form_bytes;
+  }
   std::size_t seen = 0;
   std::size_t bytes = 0;
   std::uint64_t cursor = 0;
@@ -261,6 +285,11 @@ std::size_t Set::memory_usage(std::size_t samples) const {
 std::unique_ptr<Object> Set::copy() const {
   if (form() == Form::kIntset) return from_intset(intset_.copy());
   if (form() == Form::kListpack) return from_listpack(listpack_.copy());
+  if (form() == Form::kTimed) {
+    auto set = plain().copy();
+    static_cast<Set&>(*set).add_times() = times()->copy();
+    return set;
+  }
   auto copied = std::make_unique<Members>();
   members()->for_each([&](TableItem item) {
     const ByteView text = SetMemberTraits::key(item);
@@ -271,13 +300,64 @@ std::unique_ptr<Object> Set::copy() const {
   return set;
 }
 
-std::size_t Set::free_effort() const { return form() == Form::kTable ? members()->size() : 1; }
+std::size_t Set::free_effort() const {
+  if (form() == Form::kTimed) return plain().free_effort() + times()->size();
+  return form() == Form::kTable ? members()->size() : 1;
+}
 
 void Set::digest(DigestSink& sink) const {
+  const MemberTimes* const times = this->times();
   for_each([&](const MemberView& member) {
     const ByteView parts[] = {member.text()};
-    sink.unordered(parts);
+    times && times->find(parts[0]) != kNoExpiry ? sink.ending(parts) : sink.unordered(parts);
   });
+}
+
+const Intset* Set::intset() const {
+  if (form() == Form::kTimed) return plain().intset();
+  return form() == Form::kIntset ? &intset_ : nullptr;
+}
+
+const Listpack* Set::listpack() const {
+  if (form() == Form::kTimed) return plain().listpack();
+  return form() == Form::kListpack ? &listpack_ : nullptr;
+}
+
+// --- times of members ---
+
+const MemberTimes* Set::times() const {
+  return form() == Form::kTimed ? &timed()->times : nullptr;
+}
+
+MemberTimes& Set::add_times() {
+  if (form() != Form::kTimed) {
+    auto made = std::make_unique<Timed>();
+    std::swap(made->plain.word_, word_);  // the new one's, an empty intset, has nothing to free
+    word_ = reinterpret_cast<std::uintptr_t>(made.release()) | kTimedMark;
+  }
+  return timed()->times;
+}
+
+void Set::set_member_ms(ByteView member, std::int64_t ms) {
+  DEBUG_ASSERT(contains(MemberView(member)));
+  if (ms != kNoExpiry) return add_times().set(member, ms);
+  if (form() == Form::kTimed) timed()->times.remove(member);
+}
+
+std::int64_t Set::earliest_member_ms() const {
+  return form() == Form::kTimed ? timed()->times.earliest() : kNoExpiry;
+}
+
+std::int64_t Set::member_ms(ByteView member) const {
+  if (!contains(MemberView(member))) return kNoMember;
+  return form() == Form::kTimed ? timed()->times.find(member) : kNoExpiry;
+}
+
+void Set::expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) {
+  if (form() != Form::kTimed) return;
+  const std::size_t before = ended.size();
+  timed()->times.take_before(now_ms, most, ended);
+  for (std::size_t i = before; i < ended.size(); ++i) plain().remove(ended[i]);
 }
 
 }  // namespace memoir

@@ -5,6 +5,8 @@
 // of a table have an allocation of their own size each, so a large set costs about 16 bytes a
 // member beyond its text.
 //
+// Members may end: see times(). A member that is added again keeps its time.
+//
 // Iteration order is unspecified; views of members are valid until the next change. A Set knows no
 // key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
@@ -16,6 +18,7 @@
 
 #include "datatypes/encoding/intset.h"
 #include "datatypes/encoding/listpack.h"
+#include "datatypes/encoding/member_times.h"
 #include "datatypes/set/set_member.h"
 #include "src/base/bytes.h"
 #include "src/base/random.h"
@@ -71,8 +74,17 @@ class Set final : public Object {
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
   // The compact forms; null in another encoding.
-  const Intset* intset() const { return form() == Form::kIntset ? &intset_ : nullptr; }
-  const Listpack* listpack() const { return form() == Form::kListpack ? &listpack_ : nullptr; }
+  const Intset* intset() const;
+  const Listpack* listpack() const;
+
+  // When members end; null if none ever had a time. What is removed loses its time with it.
+  const MemberTimes* times() const;
+  bool members_may_end() const override { return true; }
+  std::int64_t earliest_member_ms() const override;
+  std::int64_t member_ms(ByteView member) const override;
+  void set_member_ms(ByteView member, std::int64_t ms) override;
+  void remove_member(ByteView member) override { remove(member); }
+  void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
 
   TypeId type() const override { return kTypeId; }
   const char* encoding() const override;
@@ -84,13 +96,22 @@ class Set final : public Object {
 
  private:
   using Members = Table<SetMemberTraits>;
-  enum class Form : std::uint8_t { kIntset, kListpack, kTable };
+  // kTimed: a set in another form and the times of its members.
+  enum class Form : std::uint8_t { kIntset, kListpack, kTable, kTimed };
+  struct Timed;
 
   static constexpr std::uint64_t kTableMark = std::uint64_t{3} << 62;
+  static constexpr std::uint64_t kTimedMark = std::uint64_t{7} << 61;
   Form form() const {
     if (static_cast<std::int64_t>(word_) >= 0) return Form::kListpack;
-    return (word_ & kTableMark) == kTableMark ? Form::kTable : Form::kIntset;
+    if ((word_ & kTableMark) != kTableMark) return Form::kIntset;
+    return (word_ & kTimedMark) == kTimedMark ? Form::kTimed : Form::kTable;
   }
+  Timed* timed() { return reinterpret_cast<Timed*>(word_ & ~kTimedMark); }
+  const Timed* timed() const { return reinterpret_cast<const Timed*>(word_ & ~kTimedMark); }
+  // The set within the times.
+  Set& plain();
+  const Set& plain() const;
   Members* members() { return reinterpret_cast<Members*>(word_ & ~kTableMark); }
   const Members* members() const { return reinterpret_cast<const Members*>(word_ & ~kTableMark); }
 
@@ -103,13 +124,15 @@ class Set final : public Object {
   bool add_to_table(const MemberView& member);
   Listpack::Cursor find_in_listpack(const MemberView& member) const;
   static MemberView view_of(const Listpack& listpack, Listpack::Cursor at);
+  MemberTimes& add_times();
   void become_table();
   void become_listpack();
   void reset();
   void take(Members* members);
   std::vector<TableItem> draw_distinct(std::size_t count, Random& random) const;
 
-  // The two highest bits tell which it is: see Intset and Listpack; a pointer has both.
+  // The two highest bits tell which it is: see Intset and Listpack; a pointer has both, and the one
+  // below tells whose.
   union {
     Intset intset_;
     Listpack listpack_;
@@ -117,6 +140,13 @@ class Set final : public Object {
   };
 };
 static_assert(sizeof(Set) == 16);
+
+struct Set::Timed {
+  Set plain;
+  MemberTimes times;
+};
+inline Set& Set::plain() { return timed()->plain; }
+inline const Set& Set::plain() const { return timed()->plain; }
 
 inline MemberView Set::view_of(const Listpack& listpack, Listpack::Cursor at) {
   const Listpack::Item item = listpack.get(at);
@@ -135,11 +165,14 @@ void Set::for_each(F&& visit) const {
     case Form::kTable:
       members()->for_each([&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
       return;
+    case Form::kTimed:
+      return plain().for_each(visit);
   }
 }
 
 template <class F>
 void Set::for_each_while(F&& visit) const {
+  if (form() == Form::kTimed) [[unlikely]] return plain().for_each_while(visit);
   bool more = true;
   if (form() != Form::kTable) {
     for_each([&](const MemberView& member) { more = more && visit(member); });
@@ -159,12 +192,14 @@ std::uint64_t Set::scan(std::uint64_t cursor, F&& visit) const {
     return members()->scan(
         cursor, [&](TableItem item) { visit(MemberView(SetMemberTraits::key(item))); });
   }
+  if (form() == Form::kTimed) return plain().scan(cursor, visit);
   for_each(visit);
   return 0;
 }
 
 template <class F>
 void Set::sample(std::size_t count, Random& random, F&& visit) const {
+  if (form() == Form::kTimed) [[unlikely]] return plain().sample(count, random, visit);
   if (form() == Form::kTable && count <= size() / 3) {
     for (const TableItem item : draw_distinct(count, random)) {
       visit(MemberView(SetMemberTraits::key(item)));

@@ -4,6 +4,7 @@
 //   kSetIntset   := intset:string
 //   kSetListpack := listpack:string
 
+#include "datatypes/encoding/member_times_rdb.h"
 #include "datatypes/encoding/old_forms.h"
 #include "datatypes/set/set.h"
 #include "src/store/rdb_reader.h"
@@ -19,11 +20,19 @@ RdbType Set::rdb_type() const {
       return RdbType::kSetListpack;
     case Form::kTable:
       return RdbType::kSet;
+    case Form::kTimed:
+      return timed()->times.empty() ? plain().rdb_type() : RdbType::kTimedMembers;
   }
   UNREACHABLE();
 }
 
 void Set::save(RdbWriter& out) const {
+  if (form() == Form::kTimed) {
+    if (timed()->times.empty()) return plain().save(out);
+    out.type(plain().rdb_type());
+    plain().save(out);
+    return save_times(timed()->times, out);
+  }
   if (form() == Form::kIntset) return out.string(intset_.bytes());
   if (form() == Form::kListpack) return out.string(listpack_.bytes());
   out.length(members()->size());

@@ -1,7 +1,6 @@
 #include "datatypes/sorted_set/sorted_set.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -25,53 +24,6 @@ SortedSet::Outcome judge(const SortedSet::Rules& rules, double current, double& 
 }
 
 }  // namespace
-
-// --- the large form ---
-
-SortedSet::Index::~Index() {
-  tree.clear();
-  table.clear([](TableItem item) { release(item.pointer); });
-}
-
-ScoredMember SortedSet::Index::find(ByteView member, std::uint64_t hash) const {
-  const auto place = table.find(member, hash);
-  return place ? ScoredMember(place.item()) : ScoredMember();
-}
-
-void SortedSet::Index::insert(ByteView member, std::uint64_t hash, double score) {
-  const ScoredMember added = ScoredMember::create(score, member);
-  table.insert(added.item(), hash);
-  tree.insert(added);
-}
-
-bool SortedSet::Index::remove(ByteView member) {
-  const std::uint64_t hash = hash_in_memory(member);
-  const auto place = table.find(member, hash);
-  if (!place) return false;
-  ScoredMember removed(table.erase(place, hash));
-  tree.erase(removed);
-  removed.destroy();
-  return true;
-}
-
-// In steps, so that buckets come into the cache side by side.
-void SortedSet::Index::forget(std::span<const ScoredMember> members) {
-  constexpr std::size_t kStep = 16;
-  std::array<std::uint64_t, kStep> hashes;
-  while (!members.empty()) {
-    const auto step = members.first(std::min(kStep, members.size()));
-    members = members.subspan(step.size());
-    for (const ScoredMember next : members.first(std::min(kStep, members.size()))) next.prefetch();
-    for (std::size_t i = 0; i < step.size(); ++i) {
-      hashes[i] = hash_in_memory(step[i].member());
-      prefetch_line(table.home(hashes[i]));
-    }
-    for (std::size_t i = 0; i < step.size(); ++i) {
-      table.erase(table.find(step[i].member(), hashes[i]), hashes[i]);
-      ScoredMember(step[i]).destroy();
-    }
-  }
-}
 
 // --- forms ---
 
@@ -166,6 +118,14 @@ SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Ru
 }
 
 bool SortedSet::remove(ByteView member) {
+  const bool removed = remove_untimed(member);
+  if (MemberTimes* const times = form_.times(); times && removed) [[unlikely]] {
+    times->remove(member);
+  }
+  return removed;
+}
+
+bool SortedSet::remove_untimed(ByteView member) {
   if (!is_small()) return index()->remove(member);
   const ScoredListpack::Cursor at = pairs().find(member);
   if (at) pairs().erase(at);
@@ -255,40 +215,65 @@ std::vector<std::size_t> SortedSet::draw_ranks(std::size_t count, std::size_t si
 // --- the object ---
 
 std::size_t SortedSet::memory_usage(std::size_t samples) const {
-  const std::size_t self = usable_size(this);
+  const std::size_t self = usable_size(this) + form_.times_usage(samples);
   if (is_small()) return self + pairs().listpack().memory_usage();
-  std::size_t seen = 0;
-  std::size_t bytes = 0;
-  std::uint64_t cursor = 0;
-  do {
-    cursor = index()->table.scan(cursor, [&](TableItem item) {
-      ++seen;
-      bytes += usable_size(item.pointer);
-    });
-  } while (cursor != 0 && (samples == 0 || seen < samples));
-  const std::size_t blocks = seen == 0 ? 0 : bytes * size() / seen;
-  return self + usable_size(index()) + index()->table.memory_usage() +
-         index()->tree.memory_usage() + blocks;
+  return self + usable_size(index()) + index()->memory_usage(samples);
 }
 
 std::unique_ptr<Object> SortedSet::copy() const {
-  if (is_small()) return from_listpack(pairs().listpack().copy());
-  auto index = std::make_unique<Index>();
-  for_each([&](ByteView member, double score) {
-    index->insert(member, hash_in_memory(member), score);
-  });
   auto set = std::make_unique<SortedSet>();
-  set->form_.set_large(std::move(index));
+  if (is_small()) {
+    set->pairs() = ScoredListpack(pairs().listpack().copy());
+  } else {
+    auto index = std::make_unique<Index>();
+    for_each([&](ByteView member, double score) {
+      index->insert(member, hash_in_memory(member), score);
+    });
+    set->form_.set_large(std::move(index));
+  }
+  if (const MemberTimes* times = form_.times()) set->form_.add_times() = times->copy();
   return set;
 }
 
 void SortedSet::digest(DigestSink& sink) const {
+  const MemberTimes* const times = form_.times();
   for_each([&](ByteView member, double score) {
     char text[64];
     const int length = std::snprintf(text, sizeof text, "%.17g", score);
     const ByteView parts[] = {member, ByteView(text, static_cast<std::size_t>(length))};
-    sink.unordered(parts);
+    times && times->find(member) != kNoExpiry ? sink.ending(parts) : sink.unordered(parts);
   });
+}
+
+// --- times of members ---
+
+void SortedSet::set_member_ms(ByteView member, std::int64_t ms) {
+  DEBUG_ASSERT(score(member));
+  if (ms != kNoExpiry) return form_.add_times().set(member, ms);
+  if (MemberTimes* const times = form_.times()) times->remove(member);
+}
+
+std::int64_t SortedSet::earliest_member_ms() const {
+  const MemberTimes* const times = form_.times();
+  return times ? times->earliest() : kNoExpiry;
+}
+
+std::int64_t SortedSet::member_ms(ByteView member) const {
+  if (!score(member)) return kNoMember;
+  const MemberTimes* const times = form_.times();
+  return times ? times->find(member) : kNoExpiry;
+}
+
+void SortedSet::expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) {
+  MemberTimes* const times = form_.times();
+  if (!times) return;
+  const std::size_t before = ended.size();
+  times->take_before(now_ms, most, ended);
+  for (std::size_t i = before; i < ended.size(); ++i) remove_untimed(ended[i]);
+}
+
+void SortedSet::forget_times(RankRange range) {
+  for_each(range, [&](ByteView member, double) { form_.times()->remove(member); });
 }
 
 bool SortedSet::verify() const {
@@ -298,6 +283,9 @@ bool SortedSet::verify() const {
     const ScoredMember found = index()->find(member, hash_in_memory(member));
     same = same && found && found.score() == score;
   });
+  if (const MemberTimes* times = form_.times()) {
+    times->for_each([&](ByteView member, std::int64_t) { same = same && this->score(member); });
+  }
   return same && index()->table.verify() && index()->tree.verify();
 }
 

@@ -6,6 +6,8 @@
 // calls its own. There every member has one block that both indexes point to: a large set costs
 // about 43 bytes a member beyond its text.
 //
+// Members may end: see times(). A member keeps its time when its score changes.
+//
 // Scores are never NaN. Ranks count from 0. Views of members are valid until the next change. A
 // SortedSet knows no key, client, clock or journal. Whoever uses it holds the lock of its stripe.
 #pragma once
@@ -18,11 +20,11 @@
 #include <vector>
 
 #include "datatypes/encoding/listpack.h"
+#include "datatypes/encoding/member_times.h"
 #include "datatypes/encoding/pack_or.h"
+#include "datatypes/encoding/score_index.h"
+#include "datatypes/encoding/scored_listpack.h"
 #include "datatypes/sorted_set/ranges.h"
-#include "datatypes/sorted_set/score_tree.h"
-#include "datatypes/sorted_set/scored_listpack.h"
-#include "datatypes/sorted_set/scored_member.h"
 #include "src/base/bytes.h"
 #include "src/base/hash.h"
 #include "src/base/random.h"
@@ -119,6 +121,9 @@ class SortedSet final : public Object {
   // The compact form; null in the other.
   const Listpack* listpack() const { return is_small() ? &pairs().listpack() : nullptr; }
 
+  // When members end; null if none ever had a time. What is removed loses its time with it.
+  const MemberTimes* times() const { return form_.times(); }
+
   TypeId type() const override { return kTypeId; }
   const char* encoding() const override { return is_small() ? "listpack" : "skiplist"; }
   std::size_t size() const override { return is_small() ? pairs().size() : index()->tree.size(); }
@@ -126,30 +131,27 @@ class SortedSet final : public Object {
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override { return is_small() ? 1 : size(); }
   void digest(DigestSink& sink) const override;
+  bool members_may_end() const override { return true; }
+  std::int64_t earliest_member_ms() const override;
+  std::int64_t member_ms(ByteView member) const override;
+  void set_member_ms(ByteView member, std::int64_t ms) override;
+  void remove_member(ByteView member) override { remove(member); }
+  void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
   // Checks the invariants of the large form; for tests.
   bool verify() const;
 
  private:
-  // The large form. Owns the members' blocks.
-  struct Index {
-    Table<ScoredMemberTraits> table;
-    ScoreTree tree;
+  using Index = ScoreIndex;  // the large form
 
-    Index() = default;
-    ~Index();
-    // The member, or a null handle.
-    ScoredMember find(ByteView member, std::uint64_t hash) const;
-    void insert(ByteView member, std::uint64_t hash, double score);
-    bool remove(ByteView member);
-    // Takes out and frees members that the tree no longer has.
-    void forget(std::span<const ScoredMember> members);
-  };
-
+  RdbType untimed_type() const;
+  void save_untimed(RdbWriter& out) const;
   static std::unique_ptr<SortedSet> load_members(RdbReader& in, RdbType type,
                                                  const EncodingLimits& limits);
   static std::unique_ptr<SortedSet> load_pairs(RdbReader& in, RdbType type,
                                                const EncodingLimits& limits);
   void become_index();
+  bool remove_untimed(ByteView member);
+  void forget_times(RankRange range);
   Added add_to_pairs(ByteView member, double score, const Rules& rules,
                      const EncodingLimits& limits);
   Added add_to_index(ByteView member, double score, const Rules& rules);
@@ -219,6 +221,7 @@ void SortedSet::for_each_down(RankRange range, F&& visit) const {
 
 template <class F>
 void SortedSet::erase_range(RankRange range, F&& visit) {
+  if (form_.times()) [[unlikely]] forget_times(range);
   if (is_small()) {
     pairs().for_each(range.first, range.count, visit);
     pairs().erase_range(range.first, range.count);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "datatypes/encoding/member_times_rdb.h"
 #include "datatypes/encoding/old_forms.h"
 #include "datatypes/sorted_set/sorted_set.h"
 #include "src/store/rdb_reader.h"
@@ -47,11 +48,22 @@ Pairs inspect(const Listpack& pack) {
 }  // namespace
 
 RdbType SortedSet::rdb_type() const {
+  return times() && !times()->empty() ? RdbType::kTimedMembers : untimed_type();
+}
+
+RdbType SortedSet::untimed_type() const {
   return is_small() ? RdbType::kSortedSetListpack : RdbType::kSortedSet2;
 }
 
-// From the highest score down, as Redis does: its skip list takes them fastest that way.
 void SortedSet::save(RdbWriter& out) const {
+  if (rdb_type() != RdbType::kTimedMembers) return save_untimed(out);
+  out.type(untimed_type());
+  save_untimed(out);
+  save_times(*times(), out);
+}
+
+// From the highest score down, as Redis does: its skip list takes them fastest that way.
+void SortedSet::save_untimed(RdbWriter& out) const {
   if (is_small()) return out.string(pairs().listpack().bytes());
   out.length(size());
   for_each_down({0, size()}, [&](ByteView member, double score) {

@@ -3,6 +3,7 @@
 #include "datatypes/string/expiry_option.h"
 #include "datatypes/string/rows.h"
 #include "datatypes/string/string_reply.h"
+#include "datatypes/string/value_condition.h"
 
 namespace memoir {
 namespace {
@@ -12,14 +13,16 @@ struct SetOptions {
   bool if_existing = false;  // XX
   bool get = false;
   bool keep_ttl = false;
+  ValueCondition condition;
   ExpiryOption expiry;
 
   bool take(Args& args);
 };
 
 bool SetOptions::take(Args& args) {
-  if (!if_existing && args.take("NX")) return if_missing = true;
-  if (!if_missing && args.take("XX")) return if_existing = true;
+  if (!if_existing && !condition.given() && args.take("NX")) return if_missing = true;
+  if (!if_missing && !condition.given() && args.take("XX")) return if_existing = true;
+  if (!if_missing && !if_existing && condition.take(args)) return true;
   if (args.take("GET")) return get = true;
   if (!expiry.given() && args.take("KEEPTTL")) return keep_ttl = true;
   return !keep_ttl && expiry.take(args);
@@ -62,7 +65,9 @@ Status set_with_options(Context& ctx, ByteView key, const Word& value, Args args
   }
   Database& db = ctx.db();
   const Entry* old = db.peek(key);
-  if (old ? options.if_missing : options.if_existing) {
+  auto holds = options.condition.holds(old);
+  if (!holds) return holds.error();
+  if (!*holds || (old ? options.if_missing : options.if_existing)) {
     db.lookup_to_change(key);  // asked for in vain, yet asked for
     if (!options.get) reply.null();
     return ok;
@@ -73,9 +78,10 @@ Status set_with_options(Context& ctx, ByteView key, const Word& value, Args args
     const bool keeps = options.keep_ttl && old;
     db.set_string(key, value.text, value.owner, keeps ? old->expire_ms() : kNoExpiry);
     // A replay has no use for the old value, and must not depend on one it may not reply.
-    if (options.get && options.keep_ttl) {
+    const bool depends = options.get || options.condition.given();
+    if (depends && options.keep_ttl) {
       ctx.effects().add({"SET", key, value.text, "KEEPTTL"});
-    } else if (options.get) {
+    } else if (depends) {
       ctx.effects().add({"SET", key, value.text});
     }
   }
@@ -168,7 +174,8 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kVerbatim,
      .run = set,
      .group = Group::kString,
-     .syntax = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+     .syntax = "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | "
+               "IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
                "PXAT unix-time-milliseconds | KEEPTTL]",
      .summary = "Stores a string under a key, whatever was there, with conditions and an end if "
                 "asked for."},

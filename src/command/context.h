@@ -56,7 +56,18 @@ class Context {
   // True while records are applied (recovery, a primary's stream): what they say is true whatever
   // the clock.
   bool replaying() const { return env_.expiry == ExpiryMode::kIgnore; }
+  // Whether what is over goes here and now, rather than when others say so.
+  bool expires_here() const { return env_.expiry == ExpiryMode::kDelete; }
+  // Counts members that went since their moment was over already when it was set.
+  void count_expired_members(std::size_t count) {
+    KeyspaceStats::bump(env_.stats->expired_members, count);
+  }
   bool in_transaction() const { return in_transaction_; }
+
+  // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
+  // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not
+  // where all stripes are held for the whole run.
+  void settle_part();
 
   // --- blocking
   // ---------------------------------------------------------------------------------------- Parks
@@ -66,6 +77,14 @@ class Context {
   // `timeout_ms` 0: forever.
   Status park(std::span<const ByteView> keys, TypeId type, std::int64_t timeout_ms,
               TimeoutReply on_timeout, ReplyWriter& reply);
+  // To be called before park(): the parked request has `text` in the place of a word, since what
+  // that word means changes while it waits.
+  void rewrite_parked(std::size_t word, ByteView text) {
+    parking_.rewritten.emplace_back(word, text);
+  }
+  // To be called before park(): the request also runs again when one of its keys goes or becomes
+  // a value of another type.
+  void wake_on_any_change() { parking_.any_change = true; }
   // Reads a blocking command's timeout (seconds, fractions allowed) as milliseconds. Errors: "ERR
   // timeout is not a float or out of range", "ERR timeout is negative", "ERR timeout is out of
   // range".
@@ -80,6 +99,8 @@ class Context {
     TypeId type = TypeId::kString;
     std::int64_t timeout_ms = 0;
     TimeoutReply on_timeout = TimeoutReply::kNullArray;
+    std::vector<std::pair<std::size_t, Bytes>> rewritten;
+    bool any_change = false;
   };
 
   Dispatcher& dispatcher_;

@@ -5,6 +5,7 @@
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
 #include "src/command/keys.h"
+#include "src/command/removals.h"
 #include "src/command/transaction.h"
 
 namespace memoir {
@@ -75,13 +76,25 @@ void Dispatcher::prepare_window() {
   const std::size_t end = std::min(requests.size(), batch_next_ + kWindow);
   for (; batch_next_ < end; ++batch_next_) {
     const std::span<const Word> words = batch_->words(requests[batch_next_]);
-    const CommandTable::Row* row = commands_.resolve(words);
+    const CommandTable::Row* row = resolve_next(words);
     const auto first = static_cast<std::uint32_t>(hashes_.size());
     if (row) hash_keys(*row, words, hashes_);
     prepared_.push_back(
         {words.data(), row, first, static_cast<std::uint32_t>(hashes_.size()) - first});
   }
   if (prepared_.size() > 1) prefetch_keys();
+}
+
+// The row of the next request of a window. A pipeline mostly repeats its commands.
+const CommandTable::Row* Dispatcher::resolve_next(std::span<const Word> words) const {
+  if (!prepared_.empty()) {
+    const Prepared& last = prepared_.back();
+    if (last.row && last.row->spec->subcommands.empty() && !last.row->parent &&
+        last.words[0].text == words[0].text) {
+      return last.row;
+    }
+  }
+  return commands_.resolve(words);
 }
 
 void Dispatcher::hash_keys(const CommandTable::Row& row, std::span<const Word> words,
@@ -161,6 +174,7 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   }
   if (queued) {
     session.transaction.queue.push_back(StoredRequest::copy_of(words, &row));
+    for (const Word& word : words) session.transaction.bytes += word.text.size();
     reply.simple("QUEUED");
     return {};
   }
@@ -209,6 +223,9 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (Status admitted = host_.admit(session, row, words); !admitted) return admitted;
   if (session.transaction.open && spec.has(kNoMulti)) {
     return Error("ERR Command not allowed inside a transaction");
+  }
+  if (session.transaction.rollback && !spec.has(kTransactionControl)) [[unlikely]] {
+    if (Status undoable = check_undoable(row); !undoable) return undoable;
   }
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
@@ -263,15 +280,14 @@ RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   return env;
 }
 
-void Dispatcher::lock_for(LockedStripes& locked, const CommandSpec& spec,
-                          std::span<const HashedKey> keys) {
-  if (spec.locks == Locks::kKeys) {
+void Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys) {
+  if (locks == Locks::kKeys) {
     if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
     StripeSet set;
     for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
     return locked.lock(set);
   }
-  if (spec.locks == Locks::kAll) {
+  if (locks == Locks::kAll) {
     StripeSet all;
     all.add_all();
     locked.lock(all);
@@ -284,9 +300,10 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row.spec, keys);
+  lock_for(locked, row.spec->locks_of(words), keys);
   changes_.clear();
   effects_.clear();
+  source_ = session.identity.id;
   RunEnvironment env = environment(locked);
   env.touch = !session.identity.no_touch;
   env.hashed_keys = keys;
@@ -306,7 +323,12 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   outcome.lsn = std::max(ctx.lsn_, settle(ctx, words, raw));
   locked.unlock();
   finish(outcome.lsn);
+  if (outcome.parked) [[unlikely]] {
+    cycles_ = cycles_now();  // it is counted when it is answered
+    return outcome;
+  }
   count(row, session, words);
+  if (!changes_.overdue.empty()) [[unlikely]] remove_overdue();
   return outcome;
 }
 
@@ -326,6 +348,7 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
     bump(command_stats_[row.index].failed);
     host_.failed(status.error().text());
   }
+  if (ctx.session_.identity.tracker != 0) [[unlikely]] track(ctx, words);
 }
 
 void Dispatcher::count(const CommandTable::Row& row, Session& session,
@@ -393,11 +416,24 @@ ByteView Dispatcher::request_pieces(std::span<const Word> words) {
 Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) {
   LockedStripes& locked = *ctx.env_.stripes;
   if (!changes_.expired.empty()) [[unlikely]] append_expired(changes_);
-  if (changes_.count > 0) journal_run(ctx, words, raw);
+  if (changes_.count > 0) {
+    bump(stats_.changes, changes_.count);
+    journal_run(ctx, words, raw);
+  }
   if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
     signal_touched(locked, changes_);
   }
   return depends_on(locked, ctx.row_->spec->locks);
+}
+
+void Context::settle_part() { dispatcher_.settle_part(*this); }
+
+// What the run does afterwards starts from nothing; notifications and garbage wait for its end.
+void Dispatcher::settle_part(Context& ctx) {
+  if (changes_.count > 0) journal_run(ctx, ctx.words_, {});
+  signal_touched(*ctx.env_.stripes, changes_);
+  changes_.count = 0;
+  effects_.clear();
 }
 
 void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView raw) {
@@ -424,12 +460,13 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
 
 // Expiry is the server's own doing, whoever stumbled over the key.
 void Dispatcher::append_expired(const Changes& changes) {
-  for (const KeyRef& expired : changes.expired) {
-    words_scratch_.clear();
-    const ByteView words[] = {settings.lazyfree_expire ? "UNLINK" : "DEL", expired.key};
-    append_request(words_scratch_, words);
-    const Lsn lsn = append(nullptr, expired.db, words_scratch_, now_us_);
-    keyspace_.stripe(stripe_of(hash_in_memory(expired.key))).last_lsn = lsn;
+  const ByteView del = settings.lazyfree_expire ? "UNLINK" : "DEL";
+  for (const Removal& removal : changes.expired) {
+    Lsn lsn = 0;
+    each_removal_request(removal, del, words_scratch_, [&](ByteView request) {
+      lsn = append(nullptr, removal.db, request, now_us_);
+    });
+    keyspace_.stripe(stripe_of(hash_in_memory(removal.key))).last_lsn = lsn;
   }
 }
 
@@ -473,6 +510,12 @@ void Dispatcher::finish(Lsn lsn) {
     host_.free_later(std::move(changes_.garbage));
     changes_.garbage.clear();
   }
+  if (!invalidations_.empty()) [[unlikely]] {
+    std::vector<Invalidation> invalidations = std::move(invalidations_);
+    invalidations_.clear();
+    host_.invalidate(std::move(invalidations), source_, lsn);
+  }
+  source_ = 0;
   if (!ready_.empty()) [[unlikely]] serve_waiting();
 }
 
@@ -490,7 +533,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   hash_keys(*row, words, own_hashes_);
 
   LockedStripes locked(keyspace_);
-  lock_for(locked, *row->spec, own_hashes_);
+  lock_for(locked, row->spec->locks_of(words), own_hashes_);
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;

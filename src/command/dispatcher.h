@@ -18,9 +18,11 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
+#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
+#include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
@@ -47,6 +49,7 @@ struct DispatchSettings {
   unsigned active_expire_effort = 1;
   std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
   bool monitored = false;        // DispatchHost::monitor() is told of every run
+  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
@@ -63,6 +66,12 @@ class DispatchHost {
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
+  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // `source` is the client whose run it was; 0: the server itself.
+  virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                          Lsn lsn) {
+    (void)invalidations, (void)source, (void)lsn;
+  }
   // Frees values in the background.
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
@@ -79,6 +88,9 @@ struct RunOutcome {
   Lsn lsn = 0;          // the reply may leave when this position is safe; 0: at once
   bool parked = false;  // no reply yet: it comes by DispatchHost::deliver()
 };
+
+// What becomes of a transaction's effects.
+enum class Outcome : std::uint8_t { kKeep, kUndo };
 
 // Counters of one command row, for INFO commandstats; a worker's own, read by others.
 struct CommandStats {
@@ -121,19 +133,34 @@ class Dispatcher {
   // while holding stripes: a handler leaves it to the parked client's worker.
   bool withdraw(const std::shared_ptr<Parked>& parked);
 
-  // Removes keys whose time has come in stripes first, first + step, ...; ends after about
-  // `budget_us`. Called some times a second. Returns how many were removed.
+  // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
+  void count_unserved(Session& session, const Parked& parked, bool failed);
+
+  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
+  // about `budget_us`. Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
   bool evict_some(std::int64_t budget_us);
 
+  // Context::settle_part().
+  void settle_part(Context& ctx);
+  // Forgets tracked keys, whose clients are told, until there are at most `keys_max`, for at most
+  // about `budget_us`. False: there are still more.
+  bool limit_tracked(std::uint64_t keys_max, std::int64_t budget_us);
+
   // --- for the handlers of the transaction commands
   // ---------------------------------------------------
-  Status exec(Context& ctx, ReplyWriter& reply);
+  Status exec(Context& ctx, Outcome wanted, ReplyWriter& reply);
   void watch(Context& ctx, std::span<const Word> keys);
   void unwatch(Session& session);
   void discard(Session& session);
+  // Takes back all that the run noted in `undo` has done to keys, and forgets what it would have
+  // told (journal, watchers, notifications); the session is in its first database again. The run's
+  // stripes are still locked.
+  void roll_back(Context& ctx, UndoLog& undo);
+  // Refuses a command that roll_back() could not take back.
+  static Status check_undoable(const CommandTable::Row& row);
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
@@ -156,6 +183,7 @@ class Dispatcher {
   static constexpr std::size_t kWindow = 32;
 
   void prepare_window();
+  const CommandTable::Row* resolve_next(std::span<const Word> words) const;
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
@@ -176,7 +204,7 @@ class Dispatcher {
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
   void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
-  void lock_for(LockedStripes& locked, const CommandSpec& spec, std::span<const HashedKey> keys);
+  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
@@ -188,9 +216,14 @@ class Dispatcher {
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
   void signal_touched(LockedStripes& locked, Changes& changes);
+  void tell_trackers(LockedStripes& locked, Changes& changes);
+  void forget_all_tracked(LockedStripes& locked);
+  void track(Context& ctx, std::span<const Word> words);
+  bool forget_one_tracked();
   void settle_own_work(LockedStripes& locked);
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
+  void remove_overdue();
 
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
@@ -200,12 +233,21 @@ class Dispatcher {
 
   struct TransactionLog;
   void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
+  void run_undoable(Context& ctx, const Transaction& transaction, UndoLog& undo, Outcome wanted,
+                    ReplyWriter& reply);
+  void run_one_queued(Context& ctx, const StoredRequest& request, TransactionLog& log,
+                      ReplyWriter& reply);
+  void settle_transaction(Context& ctx, TransactionLog& log);
   void add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log);
   void remove_watches(Session& session);
-  Status run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply);
+  Status run_transaction(Context& ctx, Transaction& done, UndoLog& undo, Outcome wanted,
+                         ReplyWriter& reply);
 
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
+  std::size_t expire_members_in(unsigned stripe, unsigned db);
+  template <class F>
+  std::size_t remove_due(LockedStripes& locked, F&& remove);
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
@@ -237,6 +279,8 @@ class Dispatcher {
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
+  std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
+  std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};

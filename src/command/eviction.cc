@@ -118,7 +118,7 @@ bool Dispatcher::evict_key(const EvictionPool::Candidate& candidate) {
   if (eligible) {
     db.remove(candidate.key, nullptr);
     db.notify(kEventEvicted, "evicted", candidate.key);
-    changes_.expired.push_back({candidate.db, candidate.key});
+    changes_.expired.push_back({.db = candidate.db, .key = candidate.key});
     KeyspaceStats::bump(stats_.evicted);
   }
   settle_own_work(locked);

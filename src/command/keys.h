@@ -22,61 +22,78 @@ bool visit_range(int first, int last, int step, int words, F& visit) {
 }
 
 template <class F>
-bool visit_count(int at, std::span<const Word> words, F& visit) {
+bool visit_count(int at, int step, std::span<const Word> words, F& visit) {
   if (at >= static_cast<int>(words.size())) return false;
   const auto count = parse_integer(words[static_cast<std::size_t>(at)].text);
-  if (!count || *count < 1 || *count > static_cast<std::int64_t>(words.size()) - at - 1)
-    return false;
-  for (std::int64_t i = 1; i <= *count; ++i) visit(static_cast<std::size_t>(at + i));
+  const std::int64_t most = (static_cast<std::int64_t>(words.size()) - at - 1) / step;
+  if (!count || *count < 1 || *count > most) return false;
+  for (std::int64_t i = 0; i < *count; ++i) visit(static_cast<std::size_t>(at + 1 + i * step));
   return true;
 }
 
 template <class F>
 bool visit_keyword(const KeySpec& spec, std::span<const Word> words, F& visit) {
   const int size = static_cast<int>(words.size());
-  for (int i = std::max<int>(spec.first, 1); i < size; ++i) {
-    if (!equals_ignoring_case(words[static_cast<std::size_t>(i)].text, spec.keyword)) continue;
-    const int last = spec.last < 0 ? spec.last : i + 1 + spec.last;
-    return visit_range(i + 1, last, spec.step, size, visit);
+  int at = spec.locate ? spec.locate(words) : spec.first;
+  if (spec.locate && at == 0) return true;
+  const auto is_keyword = [&] {
+    return equals_ignoring_case(words[static_cast<std::size_t>(at)].text, spec.keyword);
+  };
+  while (at < size && !is_keyword()) ++at;
+  if (at >= size) return true;
+  const int first = at + 1;
+  int last = spec.last < 0 ? spec.last : first + spec.last;
+  if (spec.last < 0 && spec.limit > 1) last = first + (size - first) / spec.limit + spec.last;
+  if (spec.limit > 1 && last < first) return true;
+  return visit_range(first, last, spec.step, size, visit);
+}
+
+template <class F>
+bool visit_spec(const KeySpec& keys, std::span<const Word> words, F&& visit) {
+  switch (keys.kind) {
+    case KeySpec::Kind::kNone:
+    case KeySpec::Kind::kUnknown:
+      return true;
+    case KeySpec::Kind::kRange:
+      return visit_range(keys.first, keys.last, keys.step, static_cast<int>(words.size()), visit);
+    case KeySpec::Kind::kCount:
+      return visit_count(keys.first, keys.step, words, visit);
+    case KeySpec::Kind::kKeyword:
+      return visit_keyword(keys, words, visit);
   }
   return true;
 }
 
-// A range's word that is empty because the keys stand behind a keyword.
-inline bool stands_for_others(const CommandSpec& spec, std::span<const Word> words) {
-  const auto first = static_cast<std::size_t>(spec.keys[0].first);
-  if (spec.keys[1].kind != KeySpec::Kind::kKeyword) return false;
-  if (first >= words.size() || !words[first].text.empty()) return false;
-  bool others = false;
-  auto note = [&](std::size_t) { others = true; };
-  visit_keyword(spec.keys[1], words, note);
-  return others;
+// The last spec of a row whose stored key its own function finds.
+inline const KeySpec& last_spec(const CommandSpec& spec) {
+  std::size_t last = 0;
+  while (last + 1 < spec.keys.size() && spec.keys[last + 1].kind != KeySpec::Kind::kNone) ++last;
+  return spec.keys[last];
 }
 
 }  // namespace keys_detail
 
+// The same as each_key, with the spec that a key comes from: visit(word index, const KeySpec&).
 template <class F>
-bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
+bool each_key_spec(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
   for (const KeySpec& keys : spec.keys) {
-    bool good = true;
-    switch (keys.kind) {
-      case KeySpec::Kind::kNone:
-        return true;
-      case KeySpec::Kind::kRange:
-        if ((keys.flags & kKeyUnlessEmpty) && keys_detail::stands_for_others(spec, words)) break;
-        good = keys_detail::visit_range(keys.first, keys.last, keys.step,
-                                        static_cast<int>(words.size()), visit);
-        break;
-      case KeySpec::Kind::kCount:
-        good = keys_detail::visit_count(keys.first, words, visit);
-        break;
-      case KeySpec::Kind::kKeyword:
-        good = keys_detail::visit_keyword(keys, words, visit);
-        break;
-    }
-    if (!good) return false;
+    if (keys.kind == KeySpec::Kind::kNone) return true;
+    if ((keys.flags & kKeyUnlessElsewhere) && spec.keys[1].locate(words) != 0) continue;
+    const bool sound = keys_detail::visit_spec(
+        keys, words, [&visit, &keys](std::size_t word) { visit(word, keys); });
+    if (!sound) return false;
+    if (!spec.stored_key) continue;
+    const std::size_t stored = spec.stored_key(words);
+    if (stored != 0) visit(stored, keys_detail::last_spec(spec));
+    return true;
   }
   return true;
+}
+
+template <class F>
+bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
+  return each_key_spec(spec, words,
+                       [&visit](std::size_t word, const KeySpec&) { visit(word); });
 }
 
 }  // namespace memoir

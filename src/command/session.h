@@ -36,13 +36,14 @@ struct WatchState {
 struct WatchedKey {
   unsigned db;
   Bytes key;
-  bool was_expired;  // at the time of WATCH
 };
 
 struct Transaction {
   bool open = false;
   bool broken = false;  // a queued command was refused: EXEC answers EXECABORT
+  bool rollback = false;  // a command that fails undoes them all (MULTI ROLLBACK)
   std::vector<StoredRequest> queue;
+  std::size_t bytes = 0;  // of the words queued
 };
 
 // What makes a request run in a client's name.
@@ -52,6 +53,8 @@ struct Identity {
   Resp resp = Resp::kV2;
   bool no_touch = false;
   bool may_block = true;  // false for replay and scripts
+  // The name under which keys that it reads are remembered (tracking.h); 0: they are not.
+  std::uint64_t tracker = 0;
 };
 
 class Session {

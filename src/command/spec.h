@@ -18,6 +18,7 @@ class Args;
 class Context;
 class ReplyWriter;
 struct Word;
+enum class Locks : std::uint8_t;
 
 using Handler = Status (*)(Context&, Args, ReplyWriter&);
 
@@ -78,8 +79,10 @@ enum CommandFlag : std::uint32_t {
   kSecretWords = 1U << 23,   // all words behind the name
   kSecretLogin = 1U << 24,   // the two words behind an AUTH
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
-  kAsking = 1U << 26,        // allowed in a slot that is being imported
-  kSecretPassword = 1U << 27,  // the word behind AUTH, the two behind AUTH2
+  kBeyondKeys = 1U << 26,    // changes more than keys, so that a rollback cannot take it back
+  kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
+  kAsking = 1U << 28,          // allowed in a slot that is being imported
+  kSecretPassword = 1U << 29,  // the word behind AUTH, the two behind AUTH2
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.
@@ -95,8 +98,8 @@ enum KeyFlag : std::uint16_t {
   kKeyIncomplete = 1U << 8,
   kKeyVariable = 1U << 9,
   kKeyNot = 1U << 10,  // a channel, say
-  // Not shown: an empty word is no key if the keyword of the spec behind is there (MIGRATE).
-  kKeyUnlessEmpty = 1U << 11,
+  // Not shown: no key if the spec behind it locates its keyword (MIGRATE).
+  kKeyUnlessElsewhere = 1U << 11,
 };
 
 // Where keys are among the words (word 0 is the name; a subcommand counts as a word).
@@ -104,10 +107,9 @@ struct KeySpec {
   enum class Kind : std::uint8_t {
     kNone,
     kRange,  // words first, first + step, ... up to last (negative: from the end, -1 the last word)
-    kCount,  // word `first` says how many keys follow it
-    // Behind the word `keyword`, searched from `first` (negative: COMMAND INFO shows that, the
-    // search begins at the front, so that no key can be missed); `last`, `step` relative to it.
-    kKeyword,
+    kCount,  // word `first` says how many keys follow it, `step` words apart
+    kKeyword,  // behind the word `keyword`, searched from `first`; `last`, `step` relative to it
+    kUnknown,  // not to be told from the words alone (SORT's BY and GET)
   };
   Kind kind = Kind::kNone;
   std::int16_t first = 0;
@@ -115,17 +117,26 @@ struct KeySpec {
   std::int16_t step = 1;
   std::uint16_t flags = 0;
   const char* keyword = nullptr;
+  std::int16_t limit = 0;  // kKeyword: keys are the first 1/limit of the words up to `last`; 0: all
+  // kKeyword: finds the keyword (0: there is none) where a plain search may take another for it.
+  int (*locate)(std::span<const Word> words) = nullptr;
 };
-// key spec lists: at most two ranges cover every command (ZUNIONSTORE: its destination and its
-// sources)
-using KeySpecs = std::array<KeySpec, 2>;
+// At most three cover every command (GEORADIUS: its source and what follows STORE or STOREDIST).
+using KeySpecs = std::array<KeySpec, 3>;
 constexpr KeySpec key_range(int first, int last, int step, unsigned flags) {
   return {KeySpec::Kind::kRange, static_cast<std::int16_t>(first), static_cast<std::int16_t>(last),
           static_cast<std::int16_t>(step), static_cast<std::uint16_t>(flags), nullptr};
 }
-constexpr KeySpec key_count(int at, unsigned flags) {
-  return {KeySpec::Kind::kCount, static_cast<std::int16_t>(at), 0, 1,
+constexpr KeySpec key_count(int at, unsigned flags, int step = 1) {
+  return {KeySpec::Kind::kCount, static_cast<std::int16_t>(at), 0, static_cast<std::int16_t>(step),
           static_cast<std::uint16_t>(flags), nullptr};
+}
+constexpr KeySpec key_behind(const char* keyword, int from, unsigned flags) {
+  return {KeySpec::Kind::kKeyword, static_cast<std::int16_t>(from), 0, 1,
+          static_cast<std::uint16_t>(flags), keyword};
+}
+constexpr KeySpec key_unknown(unsigned flags) {
+  return {KeySpec::Kind::kUnknown, 0, 0, 1, static_cast<std::uint16_t>(flags), nullptr};
 }
 constexpr KeySpecs kNoKeys{};
 // The usual cases, by what they do.
@@ -176,7 +187,16 @@ struct CommandSpec {
   const char* tips = "";        // comma-separated, as COMMAND INFO's tips
   const char* deprecated = "";  // "6.2.0 `LMOVE` with ..." : since, blank, replaced by
   std::span<const CommandSpec> subcommands = {};
+  // Where the specs do not tell enough: the word that is the key a request writes (SORT's STORE), 0
+  // if there is none. The request's keys are then those of the first spec and this one, which the
+  // last spec describes.
+  std::size_t (*stored_key)(std::span<const Word> words) = nullptr;
+  // For a command whose words decide what is locked: the locks of this request; else null.
+  Locks (*choose_locks)(std::span<const Word> words) = nullptr;
 
+  Locks locks_of(std::span<const Word> words) const {
+    return choose_locks ? choose_locks(words) : locks;
+  }
   constexpr bool has(CommandFlag flag) const { return (flags & flag) != 0; }
 };
 

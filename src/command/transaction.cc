@@ -6,20 +6,41 @@
 
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
+#include "src/command/removals.h"
 #include "src/command/watching.h"
+#include "src/store/undo.h"
 
 namespace memoir {
 namespace {
 
-Status multi(Context& ctx, Args, ReplyWriter& reply) {
+// Whether the one optional word is there. Any other is one word too many, as in Redis.
+Result<bool> take_option(Context& ctx, Args& args, std::string_view option) {
+  const bool taken = args.take(option);
+  if (args.more()) return Error(CommandTable::arity_error(ctx.row(), ctx.words()));
+  return taken;
+}
+
+// MULTI [ROLLBACK]
+Status multi(Context& ctx, Args args, ReplyWriter& reply) {
+  Result<bool> rollback = take_option(ctx, args, "ROLLBACK");
+  if (!rollback) return rollback.error();
   Transaction& transaction = ctx.session().transaction;
   if (transaction.open) return Error("ERR MULTI calls can not be nested");
   transaction.open = true;
+  transaction.rollback = *rollback;
   reply.ok();
   return ok;
 }
 
-Status exec(Context& ctx, Args, ReplyWriter& reply) { return ctx.dispatcher().exec(ctx, reply); }
+// EXEC [DRYRUN]
+Status exec(Context& ctx, Args args, ReplyWriter& reply) {
+  Result<bool> dry = take_option(ctx, args, "DRYRUN");
+  if (!dry) {
+    ctx.dispatcher().discard(ctx.session());
+    return Error(aborted_exec(dry.error().text()));
+  }
+  return ctx.dispatcher().exec(ctx, *dry ? Outcome::kUndo : Outcome::kKeep, reply);
+}
 
 Status discard(Context& ctx, Args, ReplyWriter& reply) {
   if (!ctx.session().transaction.open) return Error("ERR DISCARD without MULTI");
@@ -45,19 +66,21 @@ constexpr std::uint32_t kAlways = kNoScript | kLoading | kStale | kFast | kAllow
 
 constexpr CommandSpec kCommands[] = {
     {.name = "multi",
-     .arity = exactly(1),
+     .arity = between(1, 2),
      .flags = kAlways | kTransactionControl,
      .locks = Locks::kNone,
      .run = multi,
      .group = Group::kTransactions,
+     .syntax = "[ROLLBACK]",
      .summary = "Starts a transaction.",
      .since = "1.2.0"},
     {.name = "exec",
-     .arity = exactly(1),
+     .arity = between(1, 2),
      .flags = kNoScript | kLoading | kStale | kSkipSlowlog | kTransactionControl,
      .locks = Locks::kNone,
      .run = exec,
      .group = Group::kTransactions,
+     .syntax = "[DRYRUN]",
      .summary = "Executes all commands in a transaction.",
      .since = "1.2.0",
      .complexity = "Depends on commands in the transaction"},
@@ -91,14 +114,31 @@ constexpr CommandSpec kCommands[] = {
 };
 
 constexpr std::string_view kAborted = "EXECABORT Transaction discarded because of";
+constexpr std::string_view kRolledBack = "EXECABORT Transaction rolled back because of: ";
 
-// Whether the key is in the table with its time already over.
-bool is_expired(Context& ctx, LockedStripes& locked, unsigned db, ByteView key) {
+// The text of a reply that is an error; empty if it is none.
+Bytes error_text(const OutputBuffer& reply) {
+  OutputBuffer::Slice first[1];
+  if (reply.slices(first, reply.end_position()) == 0 || first[0].data[0] != '-') return {};
+  Bytes text = reply.flatten();
+  return text.substr(1, text.size() - 3);
+}
+
+Presence presence_of(LockedStripes& locked, unsigned db, ByteView key, std::int64_t now_ms) {
   const std::uint64_t hash = hash_in_memory(key);
   const EntryTable::Place place = locked.shard(db, hash).keys.find(key, hash);
-  if (!place) return false;
+  if (!place) return Presence::kAbsent;
   const auto* entry = static_cast<const Entry*>(place.item().pointer);
-  return entry->has_expiry() && entry->expire_ms() < ctx.now_ms();
+  const bool stale = entry->has_expiry() && entry->expire_ms() < now_ms;
+  return stale ? Presence::kStale : Presence::kFresh;
+}
+
+// Whether the time of a watched key has run out since it is watched.
+bool ran_out(LockedStripes& locked, const WatchedKey& key, const WatchState* state,
+             std::int64_t now_ms) {
+  if (presence_of(locked, key.db, key.key, now_ms) != Presence::kStale) return false;
+  const Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(key.key)));
+  return !static_cast<const Watchers&>(*stripe.watchers).known_expired({key.db, key.key}, state);
 }
 
 }  // namespace
@@ -140,6 +180,7 @@ struct Dispatcher::TransactionLog {
   unsigned record_db;
   unsigned db;
   std::size_t count = 0;
+  std::uint64_t changes = 0;
   Bytes resp;
 
   void add(unsigned command_db, ByteView words, std::size_t commands = 1) {
@@ -165,9 +206,10 @@ struct Dispatcher::TransactionLog {
   }
 };
 
-Status Dispatcher::exec(Context& ctx, ReplyWriter& reply) {
+Status Dispatcher::exec(Context& ctx, Outcome wanted, ReplyWriter& reply) {
   Transaction done;
-  Status status = run_transaction(ctx, done, reply);
+  UndoLog undo;  // freed without locks
+  Status status = run_transaction(ctx, done, undo, wanted, reply);
   if (settings.monitored) [[unlikely]] {
     for (const StoredRequest& request : done.queue) host_.monitor(ctx.session_, request.words);
     host_.monitor(ctx.session_, ctx.words_);
@@ -175,8 +217,25 @@ Status Dispatcher::exec(Context& ctx, ReplyWriter& reply) {
   return status;
 }
 
+// A command whose effects go beyond keys, and so beyond an undo.
+Status Dispatcher::check_undoable(const CommandTable::Row& row) {
+  const CommandSpec& spec = *row.spec;
+  if (!spec.has(kBeyondKeys) && !spec.has(kAdmin) && !spec.has(kPubSub)) return ok;
+  return Error("ERR '" + CommandTable::full_name(row) +
+               "' cannot be undone, so it is not allowed here");
+}
+
+void Dispatcher::roll_back(Context& ctx, UndoLog& undo) {
+  ctx.env_.undo = nullptr;
+  undo.undo(ctx.env_);
+  if (ctx.session_.identity.db != ctx.first_db_) ctx.select(ctx.first_db_);
+  effects_.clear();
+  changes_.clear_but_garbage();
+}
+
 // Moves the transaction to `done` if it is run.
-Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter& reply) {
+Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& undo, Outcome wanted,
+                                   ReplyWriter& reply) {
   Session& session = ctx.session();
   if (!session.transaction.open) return Error("ERR EXEC without MULTI");
   if (session.transaction.broken) {
@@ -184,10 +243,19 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter&
     Bytes text(kAborted);
     return Error(text += " previous errors.");
   }
+  if (wanted == Outcome::kUndo) {
+    for (const StoredRequest& request : session.transaction.queue) {
+      const Status undoable = check_undoable(*request.row);
+      if (undoable) continue;
+      discard(session);
+      return Error(aborted_exec(undoable.error().text()));
+    }
+  }
   StripeSet set;
   for (const StoredRequest& request : session.transaction.queue) {
     const CommandSpec& spec = *request.row->spec;
-    if (spec.locks == Locks::kAll || spec.locks == Locks::kEach) set.add_all();
+    const Locks locks = spec.locks_of(request.words);
+    if (locks == Locks::kAll || locks == Locks::kEach) set.add_all();
     each_key(spec, request.words,
              [&](std::size_t i) { set.add(stripe_of(hash_in_memory(request.words[i].text))); });
   }
@@ -197,7 +265,7 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter&
   LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
   bool dirty = session.watch_state && session.watch_state->dirty.load();
   for (const WatchedKey& key : session.watched) {
-    dirty = dirty || (!key.was_expired && is_expired(ctx, locked, key.db, key.key));
+    dirty = dirty || ran_out(locked, key, session.watch_state.get(), ctx.now_ms());
   }
   remove_watches(session);
   Transaction transaction = std::exchange(session.transaction, {});
@@ -205,7 +273,11 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter&
     reply.null_array();
   } else {
     done = std::move(transaction);
-    run_queued(ctx, done.queue, reply);
+    if (done.rollback || wanted == Outcome::kUndo) {
+      run_undoable(ctx, done, undo, wanted, reply);
+    } else {
+      run_queued(ctx, done.queue, reply);
+    }
   }
   ctx.lsn_ = depends_on(locked, Locks::kKeys);
   ctx.env_.stripes = outer;
@@ -214,27 +286,63 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, ReplyWriter&
 
 void Dispatcher::run_queued(Context& ctx, std::span<const StoredRequest> queue,
                             ReplyWriter& reply) {
-  LockedStripes& locked = *ctx.env_.stripes;
   TransactionLog log{};
   reply.array(queue.size());
-  for (const StoredRequest& request : queue) {
-    own_hashes_.clear();
-    ctx.env_.hashed_keys = {};
-    effects_.clear();
-    changes_.count = 0;
-    Context inner(*this, ctx.session_, ctx.env_, effects_);
-    inner.in_transaction_ = true;
-    call(inner, *request.row, request.words, reply);
-    for (const KeyRef& expired : changes_.expired) {
-      words_scratch_.clear();
-      const ByteView words[] = {"DEL", expired.key};
-      append_request(words_scratch_, words);
-      log.add(expired.db, words_scratch_);
-    }
-    changes_.expired.clear();
-    add_to_log(inner, request.words, log);
-    count(*request.row, ctx.session_, request.words);
+  for (const StoredRequest& request : queue) run_one_queued(ctx, request, log, reply);
+  settle_transaction(ctx, log);
+}
+
+// The same, but all of it is taken back if it is not wanted, or not wanted with a failure in it.
+void Dispatcher::run_undoable(Context& ctx, const Transaction& transaction, UndoLog& undo,
+                              Outcome wanted, ReplyWriter& reply) {
+  TransactionLog log{};
+  Bytes failure;
+  ctx.env_.undo = &undo;
+  const ReplyWriter::Mark mark = reply.begin();
+  reply.array(transaction.queue.size());
+  for (const StoredRequest& request : transaction.queue) {
+    OutputBuffer one;
+    ReplyWriter writer(one, ctx.session_.identity.resp);
+    run_one_queued(ctx, request, log, writer);
+    if (transaction.rollback) failure = error_text(one);
+    if (!failure.empty()) break;
+    reply.buffer().append_all(std::move(one));
   }
+  if (failure.empty() && wanted == Outcome::kKeep) {
+    ctx.env_.undo = nullptr;
+    settle_transaction(ctx, log);
+    return;
+  }
+  roll_back(ctx, undo);
+  if (failure.empty()) return;
+  reply.buffer().truncate(mark);
+  reply.error(Bytes(kRolledBack) += failure);
+}
+
+void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, TransactionLog& log,
+                                ReplyWriter& reply) {
+  own_hashes_.clear();
+  ctx.env_.hashed_keys = {};
+  effects_.clear();
+  changes_.count = 0;
+  Context inner(*this, ctx.session_, ctx.env_, effects_);
+  inner.in_transaction_ = true;
+  call(inner, *request.row, request.words, reply);
+  for (const Removal& removal : changes_.expired) {
+    each_removal_request(removal, "DEL", words_scratch_,
+                         [&](ByteView words) { log.add(removal.db, words); });
+  }
+  if (!changes_.expired.empty()) tell_trackers(*ctx.env_.stripes, changes_);
+  changes_.expired.clear();
+  log.changes += changes_.count;
+  add_to_log(inner, request.words, log);
+  count(*request.row, ctx.session_, request.words);
+}
+
+// Journals what a transaction did and tells watchers. The stripes are locked.
+void Dispatcher::settle_transaction(Context& ctx, TransactionLog& log) {
+  LockedStripes& locked = *ctx.env_.stripes;
+  KeyspaceStats::bump(stats_.changes, log.changes);
   changes_.count = 0;
   effects_.clear();
   signal_touched(locked, changes_);
@@ -268,16 +376,16 @@ void Dispatcher::watch(Context& ctx, std::span<const Word> keys) {
       return watched.db == db && watched.key == word.text;
     });
     if (known) continue;
-    const bool expired = is_expired(ctx, ctx.stripes(), db, word.text);
-    const std::uint64_t hash = hash_in_memory(word.text);
-    const bool there = static_cast<bool>(ctx.stripes().shard(db, hash).keys.find(word.text, hash));
-    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash));
+    const Presence presence = presence_of(ctx.stripes(), db, word.text, ctx.now_ms());
+    Stripe& stripe = ctx.stripes().stripe(stripe_of(hash_in_memory(word.text)));
     if (!stripe.watchers) stripe.watchers = std::make_unique<Watchers>();
     static_cast<Watchers&>(*stripe.watchers)
         .add({db, Bytes(word.text)},
-             {.state = session.watch_state, .existed = there && !expired, .expired = expired});
+             {.state = session.watch_state,
+              .existed = presence == Presence::kFresh,
+              .expired = presence == Presence::kStale});
     stripe.has_watchers = true;
-    session.watched.push_back({db, Bytes(word.text), expired});
+    session.watched.push_back({db, Bytes(word.text)});
   }
 }
 
@@ -304,8 +412,9 @@ void Dispatcher::remove_watches(Session& session) {
   session.watch_state.reset();
 }
 
-// Tells watchers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes are locked.
 void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
+  tell_trackers(locked, changes);
   for (KeyRef& touched : changes.touched) {
     Stripe& stripe = locked.stripe(stripe_of(hash_in_memory(touched.key)));
     if (stripe.has_watchers) {
@@ -314,15 +423,14 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
           static_cast<bool>(locked.shard(touched.db, hash).keys.find(touched.key, hash));
       static_cast<Watchers&>(*stripe.watchers).mark({touched.db, touched.key}, there);
     }
-    if (stripe.has_waiters) ready_.push_back(std::move(touched));
+    if (stripe.has_waiters && touched.awaited) ready_.push_back(std::move(touched));
   }
   for (const unsigned db : changes.touched_databases) {
     locked.held().each([&](unsigned i) {
       Stripe& stripe = locked.stripe(i);
       if (stripe.has_watchers) {
         static_cast<Watchers&>(*stripe.watchers).mark_database(db, [&](ByteView key) {
-          const std::uint64_t hash = hash_in_memory(key);
-          return static_cast<bool>(locked.shard(db, hash).keys.find(key, hash));
+          return presence_of(locked, db, key, now_us_ / 1000);
         });
       }
       if (stripe.has_waiters) {
@@ -332,8 +440,7 @@ void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
       }
     });
   }
-  changes.touched.clear();
-  changes.touched_databases.clear();
+  changes.clear_touched();
 }
 
 }  // namespace memoir

@@ -1,31 +1,42 @@
 #include "src/command/waiting.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
 
 namespace memoir {
+namespace {
+
+// Stands for the client of a parked request, which may belong to another thread.
+class ProxySession final : public Session {
+ public:
+  explicit ProxySession(const Parked& parked) : parked_(parked) {}
+  Bytes address() const override { return parked_.address; }
+  Bytes client_name() const override { return parked_.client_name; }
+
+ private:
+  const Parked& parked_;
+};
+
+}  // namespace
 
 void WaitQueues::remove(const Key& key, const Parked* parked) {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return;
-  std::erase_if(found->second, [&](const auto& one) { return one.get() == parked; });
-  if (found->second.empty()) queues_.erase(found);
+  Queue& queue = found->second;
+  // Whoever goes was mostly served, that is, first.
+  const auto at = std::ranges::find(queue, parked, &std::shared_ptr<Parked>::get);
+  if (at != queue.end()) queue.erase(at);
+  if (queue.empty()) queues_.erase(found);
 }
 
-std::shared_ptr<Parked> WaitQueues::first(const Key& key, TypeId type,
-                                          std::span<const std::shared_ptr<Parked>> tried) const {
+std::vector<std::shared_ptr<Parked>> WaitQueues::all(const Key& key) const {
   const auto found = queues_.find(key);
-  if (found == queues_.end()) return nullptr;
-  for (const auto& parked : found->second) {
-    if (parked->type == type && parked->state.load() == Parked::kWaiting &&
-        std::ranges::find(tried, parked) == tried.end()) {
-      return parked;
-    }
-  }
-  return nullptr;
+  if (found == queues_.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 // Queues the request of a run that asked to wait; its stripes are locked. A request that runs
@@ -38,10 +49,19 @@ void Dispatcher::park(Context& ctx, std::span<const Word> words,
   }
   const Context::Parking& parking = ctx.parking_;
   auto parked = std::make_shared<Parked>();
-  parked->request = StoredRequest::copy_of(words, ctx.row_);
+  if (parking.rewritten.empty()) {
+    parked->request = StoredRequest::copy_of(words, ctx.row_);
+  } else {
+    std::vector<Word> rewritten(words.begin(), words.end());
+    for (const auto& [word, text] : parking.rewritten) rewritten[word] = {text, {}};
+    parked->request = StoredRequest::copy_of(rewritten, ctx.row_);
+  }
   parked->identity = ctx.session_.identity;
+  parked->address = ctx.session_.address();
+  parked->client_name = ctx.session_.client_name();
   parked->journal_session = journal_session(&ctx.session_);
   parked->type = parking.type;
+  parked->any_change = parking.any_change;
   parked->deadline_ms = parking.timeout_ms == 0 ? 0 : ctx.now_ms() + parking.timeout_ms;
   parked->on_timeout = parking.on_timeout;
   for (const Bytes& key : parking.keys) {
@@ -71,6 +91,13 @@ bool Dispatcher::withdraw(const std::shared_ptr<Parked>& parked) {
   }
 }
 
+void Dispatcher::count_unserved(Session& session, const Parked& parked, bool failed) {
+  CommandStats& stats = command_stats_[parked.request.row->index];
+  KeyspaceStats::bump(stats.calls);
+  if (failed) KeyspaceStats::bump(stats.failed);
+  if (settings.slowlog_us == 0) host_.slow(session, parked.request.words, 0);
+}
+
 void Dispatcher::remove_parked(const Parked& parked) {
   StripeSet set;
   for (const KeyRef& key : parked.keys) set.add(stripe_of(hash_in_memory(key.key)));
@@ -96,30 +123,36 @@ void Dispatcher::serve_waiting() {
   serving_ = false;
 }
 
+// Every client that waits for the key when it becomes ready gets its turn, those who go on waiting
+// too. Between two turns the key may have gone or changed.
 void Dispatcher::serve_key(const KeyRef& key) {
   const std::uint64_t hash = hash_in_memory(key.key);
-  std::vector<std::shared_ptr<Parked>> tried;
-  while (true) {
-    std::shared_ptr<Parked> parked;
+  std::vector<std::shared_ptr<Parked>> waiting;
+  bool any_change = false;
+  for (std::size_t i = 0; i == 0 || i < waiting.size(); ++i) {
+    std::optional<TypeId> type;
     {
       LockedStripes locked(keyspace_);
       locked.lock_one(stripe_of(hash));
       Stripe& stripe = locked.stripe(stripe_of(hash));
+      if (!stripe.has_waiters) return;
+      if (i == 0) waiting = static_cast<WaitQueues&>(*stripe.waiters).all({key.db, key.key});
       const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
-      if (!place || !stripe.has_waiters) return;
-      const TypeId type = static_cast<const Entry*>(place.item().pointer)->type();
-      parked = static_cast<WaitQueues&>(*stripe.waiters).first({key.db, key.key}, type, tried);
+      if (place) type = static_cast<const Entry*>(place.item().pointer)->type();
     }
-    if (!parked) return;
+    if (i == 0) any_change = std::ranges::any_of(waiting, [](const auto& parked) { return parked->any_change; });
+    if (!type && !any_change) return;
+    if (i == waiting.size()) return;
+    Parked& parked = *waiting[i];
+    if (type != parked.type && !parked.any_change) continue;
     auto state = Parked::kWaiting;
-    if (!parked->state.compare_exchange_strong(state, Parked::kRunning)) continue;
-    if (!run_parked(parked)) tried.push_back(parked);
+    if (parked.state.compare_exchange_strong(state, Parked::kRunning)) run_parked(waiting[i]);
   }
 }
 
 // Runs a parked request once more. False: it goes on waiting.
 bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
-  Session proxy;
+  ProxySession proxy(*parked);
   proxy.identity = parked->identity;
   proxy.proxied_journal_session = parked->journal_session;
   OutputBuffer out;

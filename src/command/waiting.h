@@ -26,9 +26,12 @@ struct Parked {
 
   StoredRequest request;
   Identity identity;  // as of the time of parking
+  Bytes address;      // the client's, for the slow log
+  Bytes client_name;  // likewise
   std::uint32_t journal_session = 0;
   std::vector<KeyRef> keys;
   TypeId type;
+  bool any_change = false;  // it runs again too when a key goes or gets another type
   std::int64_t deadline_ms = 0;  // 0: none
   TimeoutReply on_timeout;
   std::atomic<State> state{kWaiting};
@@ -46,10 +49,8 @@ class WaitQueues final : public StripeAttachment {
     queues_[key].push_back(std::move(parked));
   }
   void remove(const Key& key, const Parked* parked);
-  // The first request in the queue of `key` that still waits, for a value of `type`, and is not in
-  // `tried`.
-  std::shared_ptr<Parked> first(const Key& key, TypeId type,
-                                std::span<const std::shared_ptr<Parked>> tried) const;
+  // The requests in the queue of `key`, first come first.
+  std::vector<std::shared_ptr<Parked>> all(const Key& key) const;
   bool empty() const { return queues_.empty(); }
   // Keys that somebody waits for.
   std::size_t size() const { return queues_.size(); }

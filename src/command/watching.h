@@ -13,13 +13,20 @@
 
 namespace memoir {
 
+// Whether a key is there, for those who watch it.
+enum class Presence : std::uint8_t {
+  kAbsent,
+  kStale,  // its time is over, but nobody has removed it yet
+  kFresh,
+};
+
 class Watchers final : public StripeAttachment {
  public:
   using Key = std::pair<unsigned, Bytes>;  // database as clients number it, key
   struct Watch {
     std::shared_ptr<WatchState> state;
     bool existed;  // when WATCH was called
-    bool expired;  // it was there then, but its time was over: that it goes is no change
+    bool expired;  // it is there, but its time was over from the start: that it goes is no change
   };
 
   void add(Key key, Watch watch) { watches_[std::move(key)].push_back(std::move(watch)); }
@@ -38,16 +45,27 @@ class Watchers final : public StripeAttachment {
       if (!only_went) watch.state->dirty.store(true);
     }
   }
-  // Marks the keys of a database that was flushed or exchanged: those that were there or are now.
-  template <class Exists>
-  void mark_database(unsigned db, Exists&& exists) {
-    for (const auto& [key, watches] : watches_) {
+  // Marks the keys of a database that was flushed or exchanged: those that were there or are now,
+  // where a key whose time is over counts as none. `presence_of(key)`: as it is now.
+  template <class PresenceOf>
+  void mark_database(unsigned db, PresenceOf&& presence_of) {
+    for (auto& [key, watches] : watches_) {
       if (key.first != db) continue;
-      const bool there = exists(key.second);
-      for (const Watch& watch : watches) {
-        if (watch.existed || there) watch.state->dirty.store(true);
+      const Presence now = presence_of(key.second);
+      for (Watch& watch : watches) {
+        const bool was_there = watch.existed && !watch.expired;
+        if (was_there || now == Presence::kFresh) watch.state->dirty.store(true);
+        watch.expired = now == Presence::kStale;
       }
     }
+  }
+  // Whether it was known from the start that the time of `key` is over.
+  bool known_expired(const Key& key, const WatchState* state) const {
+    const auto found = watches_.find(key);
+    if (found == watches_.end()) return false;
+    return std::ranges::any_of(found->second, [state](const Watch& watch) {
+      return watch.state.get() == state && watch.expired;
+    });
   }
   bool empty() const { return watches_.empty(); }
 

@@ -54,6 +54,7 @@ std::uint32_t acl_categories(const CommandSpec& spec) {
   if (!spec.subcommands.empty() && !spec.run) categories = 0;
   // WAIT and its kin concern the connection, not keys.
   if (spec.group == Group::kGeneric && spec.has(kConnection)) categories = 0;
+  if (spec.has(kCollectionsCategory)) categories = kAclSet | kAclSortedSet | kAclList;
   if (spec.has(kKeyspaceCategory)) categories |= kAclKeyspace;
   if (spec.has(kConnection)) categories |= kAclConnection;
   if (spec.access == Access::kWrite) categories |= kAclWrite;

@@ -11,8 +11,17 @@ namespace {
 
 // How often the loop over a batch looks at things that need not be exact to the request.
 constexpr std::size_t kCheckEvery = 16;
-// Memory that a connection may keep while it is idle.
+// After so long without a request a connection gives back the memory of its buffers.
 constexpr std::int64_t kIdleUs = 2'000'000;
+
+// What Redis keeps of a reply in the client itself; what is beyond that queues in a list, and that
+// list is what limits of the output buffer are about.
+constexpr std::size_t kDirectOutputBytes = 16 * 1024;
+constexpr std::size_t kQueuedItemBytes = 40;
+
+// What a watched key and a subscription take, tables of others included.
+constexpr std::size_t kWatchedKeyBytes = 200;
+constexpr std::size_t kSubscriptionBytes = 150;
 
 }  // namespace
 
@@ -46,6 +55,7 @@ void Client::set_library(ByteView name, ByteView version) {
 
 void Client::reset_state() {
   worker_.subscriptions().unsubscribe_all(*this);
+  worker_.invalidator().turn_off(*this);
   identity.db = 0;
   identity.resp = Resp::kV2;
   identity.no_touch = false;
@@ -55,9 +65,34 @@ void Client::reset_state() {
   set_names({});
 }
 
+void Client::set_tracking(std::unique_ptr<TrackingState> state) {
+  tracking_ = std::move(state);
+  remember_reads();
+}
+
+void Client::set_caching(const void* container) {
+  tracking_->caching = true;
+  tracking_->caching_set_by = container;
+  remember_reads();
+}
+
+void Client::remember_reads() {
+  const bool remembers = tracking_ && tracking_->remembers();
+  identity.tracker = remembers ? make_tracker(identity.id, worker_.index()) : 0;
+}
+
+// CLIENT CACHING is for the next request that is not one of CLIENT's own, or the next transaction.
+void Client::use_up_caching() {
+  if (!tracking_->caching || transaction.open) return;
+  if (command_ && command_->parent == tracking_->caching_set_by) return;
+  tracking_->caching = false;
+  remember_reads();
+}
+
 // ---- input --------------------------------------------------------------------------------------
 
 void Client::on_readable() {
+  if (status_->killed.load(std::memory_order_relaxed)) return close();
   if (blocked_ != Blocked::kNot || close_after_reply_) {
     // Not to be woken again and again for what is not wanted yet.
     connection_.set_reading(false);
@@ -105,6 +140,8 @@ void Client::close_when_sent() {
 
 void Client::run_requests() {
   const std::span<const Request> requests = parser_.requests();
+  const std::uint64_t most = worker_.output_limit(client_class()).hard_bytes;
+  out_.set_limit(most > 0 ? most + kDirectOutputBytes : 0);
   const std::size_t first = next_request_;
   while (next_request_ < requests.size()) {
     if ((next_request_ & (kCheckEvery - 1)) == kCheckEvery - 1) {
@@ -112,6 +149,7 @@ void Client::run_requests() {
       check_output_limit();
       if (closed_ || status_->killed.load(std::memory_order_relaxed)) return close();
     }
+    if (closed_) return;
     worker_.follow_config();
     const Request& request = requests[next_request_];
     if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
@@ -130,7 +168,7 @@ void Client::run_requests() {
 }
 
 void Client::run_request(const Request& request) {
-  const std::uint64_t begin = out_.end_position();
+  reply_begin_ = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
   running_ = true;
   worker_.set_current(this);
@@ -140,13 +178,14 @@ void Client::run_request(const Request& request) {
   running_ = false;
   // What is being loaded is on disk: nothing needs to wait for it.
   if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
-  if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  if (reply_mode_ != ReplyMode::kOn) suppress_reply(reply_begin_);
   if (!pushed_.empty()) out_.append_all(std::move(pushed_));
+  if (tracking_) [[unlikely]] use_up_caching();
 }
 
 // CLIENT REPLY OFF and SKIP. SKIP concerns the request after it.
 void Client::suppress_reply(std::uint64_t begin) {
-  if (blocked_ == Blocked::kNot) out_.truncate(begin);
+  if (blocked_ == Blocked::kNot && !std::exchange(keep_reply_, false)) out_.truncate(begin);
   if (reply_mode_ == ReplyMode::kSkip) {
     reply_mode_ = ReplyMode::kOn;
   } else if (reply_mode_ == ReplyMode::kSkipNext) {
@@ -205,6 +244,7 @@ void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
   out_.append_all(std::move(reply));
   leave_wait();
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  if (!pushed_.empty()) out_.append_all(std::move(pushed_));
   unblock();
 }
 
@@ -212,13 +252,18 @@ bool Client::end_wait(UnblockReason reason) {
   if (blocked_ == Blocked::kOnKeys && !worker_.dispatcher().withdraw(parked_)) return false;
   const std::uint64_t begin = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
-  if (reason == UnblockReason::kError) {
-    reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  const bool by_error = reason == UnblockReason::kError;
+  if (parked_) worker_.dispatcher().count_unserved(*this, *parked_, by_error);
+  if (by_error) {
+    constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    worker_.failed(kError);
+    reply.error(kError);
   } else {
     worker_.write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
   }
   leave_wait();
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
+  if (!pushed_.empty()) out_.append_all(std::move(pushed_));
   unblock();
   return true;
 }
@@ -241,9 +286,26 @@ void Client::unblock() {
 // ---- output -------------------------------------------------------------------------------------
 
 void Client::push(const SharedBytes& message, Lsn lsn) {
+  append_push(running_ ? pushed_ : out_, message, lsn);
+}
+
+// While a request runs its own reply comes first, unless it has not begun: then whatever the message
+// tells of happened before. A parked request that is being served, or has been, by another worker
+// may have read what the message is about: its reply comes first too.
+void Client::push_invalidation(const SharedBytes& message, Lsn lsn) {
+  if (running_ && out_.end_position() == reply_begin_) {
+    append_push(out_, message, lsn);
+    reply_begin_ = out_.end_position();
+    return;
+  }
+  const bool reply_is_coming =
+      running_ || (parked_ && parked_->state.load() != Parked::kWaiting);
+  append_push(reply_is_coming ? pushed_ : out_, message, lsn);
+}
+
+void Client::append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn) {
   if (closed_ || close_after_reply_) return;
   if (lsn > lsn_) lsn_ = lsn;
-  OutputBuffer& out = running_ ? pushed_ : out_;
   if (message.size() >= OutputBuffer::kReferenceBytesMin) {
     out.append_reference(message);
   } else {
@@ -290,8 +352,10 @@ void Client::on_writable() {
 void Client::finish_turn(Lsn safe) {
   touched_ = false;
   if (closed_) return;
-  send(safe);
+  // Before anything is sent: what is too much for the client it does not get in part either.
   check_output_limit();
+  if (closed_) return;
+  send(safe);
   if (close_after_reply_ && out_.empty() && !closed_) close();
   publish_status();
 }
@@ -300,15 +364,30 @@ ClientClass Client::client_class() const {
   return subscriptions_.total() > 0 ? ClientClass::kPubSub : ClientClass::kNormal;
 }
 
-void Client::check_output_limit() {
+// How many blocks wait behind the first kDirectOutputBytes, were they Redis's.
+std::size_t Client::queued_output_items() const {
+  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
+  const std::size_t blocks =
+      plain > kDirectOutputBytes ? (plain - 1) / kDirectOutputBytes : 0;
+  return blocks + out_.references() + pushed_.references();
+}
+
+std::size_t Client::queued_output_bytes() const {
   const std::size_t held = out_.size() + pushed_.size();
+  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
+  const std::size_t queued = held - std::min(plain, kDirectOutputBytes);
+  return queued + queued_output_items() * kQueuedItemBytes;
+}
+
+void Client::check_output_limit() {
+  const std::size_t held = out_.overflowed() ? SIZE_MAX : queued_output_bytes();
   if (held == 0) {
     over_soft_limit_since_us_ = 0;
     return;
   }
   const OutputBufferLimit& limit = worker_.output_limit(client_class());
-  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
-  bool over = limit.hard_bytes > 0 && held >= limit.hard_bytes;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !out_.overflowed()) return;
+  bool over = out_.overflowed() || (limit.hard_bytes > 0 && held >= limit.hard_bytes);
   if (limit.soft_bytes > 0 && held >= limit.soft_bytes) {
     const std::int64_t now_us = worker_.clock().cached_monotonic_us();
     if (over_soft_limit_since_us_ == 0) over_soft_limit_since_us_ = now_us;
@@ -327,6 +406,7 @@ void Client::close() {
   if (closed_) return;
   closed_ = true;
   connection_.stop_reading();
+  worker_.server().clients().account(*status_, 0);
   worker_.closing(*this);
 }
 
@@ -343,6 +423,11 @@ void Client::publish_status() {
   if (closed_) flags |= kClientCloseAsap;
   if (no_evict_) flags |= kClientNoEvict;
   if (identity.no_touch) flags |= kClientNoTouch;
+  if (tracking_) {
+    flags |= kClientTracking;
+    if (tracking_->broken_redirection) flags |= kClientBrokenRedirection;
+    if (tracking_->broadcast) flags |= kClientBroadcast;
+  }
   s.flags = flags;
   s.active_us = active_us_;
   s.db = identity.db;
@@ -351,14 +436,36 @@ void Client::publish_status() {
   s.shard_channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kShardChannel));
   s.queued = transaction.open ? static_cast<std::int32_t>(transaction.queue.size()) : -1;
   s.watched = static_cast<std::uint32_t>(watched.size());
-  s.query_bytes = parser_.query_buffer_bytes();
+  const std::size_t held = out_.size() + pushed_.size();
+  output_peak_ = std::max(output_peak_, held);
+  s.query_bytes = running_ ? parser_.held_bytes() : parser_.query_buffer_bytes();
   s.query_free_bytes = parser_.query_buffer_free_bytes();
-  s.output_bytes = out_.size();
-  s.output_memory = out_.memory_usage();
-  s.total_memory = sizeof(Client) + parser_.memory_usage() + out_.memory_usage();
+  s.argument_bytes = parser_.pending_argument_bytes();
+  s.queued_bytes = transaction.open ? transaction.bytes : 0;
+  s.reply_buffer_bytes = std::min(out_.capacity(), kDirectOutputBytes);
+  s.reply_buffer_peak = std::min(output_peak_, kDirectOutputBytes);
+  s.output_bytes = std::min(out_.plain_bytes() + pushed_.plain_bytes(), kDirectOutputBytes);
+  s.output_items = queued_output_items();
+  s.output_memory = queued_output_bytes();
+  s.redirection = tracking_ ? static_cast<std::int64_t>(tracking_->redirection) : -1;
+  if (!closed_) {
+    worker_.server().clients().account(s, memory_usage());
+  }
   s.send_blocked = connection_.send_blocked();
   s.resp = static_cast<unsigned>(identity.resp);
   s.command = command_;
+}
+
+std::size_t Client::memory_usage() const {
+  std::size_t bytes = sizeof(Client) + sizeof(ClientStatus) + parser_.memory_usage() +
+                      out_.memory_usage() + pushed_.memory_usage();
+  if (transaction.open) {
+    bytes += transaction.bytes + transaction.queue.capacity() * sizeof(StoredRequest);
+  }
+  bytes += watched.size() * kWatchedKeyBytes;
+  bytes += subscriptions_.total() * kSubscriptionBytes;
+  if (tracking_) bytes += tracking_->memory_usage();
+  return bytes;
 }
 
 void Client::cron(std::int64_t now_us) {
@@ -371,9 +478,11 @@ void Client::cron(std::int64_t now_us) {
     return close();
   }
   check_output_limit();
+  parser_.shrink_if_wide();
   if (idle_us > kIdleUs && parser_.requests().empty()) {
     parser_.shrink();
     out_.shrink();
+    output_peak_ = 0;
     publish_status();
   }
 }

@@ -22,6 +22,7 @@
 #include "src/server/client_registry.h"
 #include "src/server/config.h"
 #include "src/server/pubsub.h"
+#include "src/server/tracking.h"
 
 namespace memoir {
 
@@ -58,10 +59,18 @@ class Client final : public Session, private ConnectionEvents {
   void set_no_evict(bool on) { no_evict_ = on; }
   void set_names(ByteView name);
   void set_library(ByteView name, ByteView version);
+  // CLIENT TRACKING: null while it is off. Set by the worker's Invalidator.
+  TrackingState* tracking() { return tracking_.get(); }
+  const TrackingState* tracking() const { return tracking_.get(); }
+  void set_tracking(std::unique_ptr<TrackingState> state);
+  // CLIENT CACHING, by a subcommand of `container`.
+  void set_caching(const void* container);
   // RESP2 clients with subscriptions may do little else.
   bool in_subscriber_mode() const {
     return identity.resp == Resp::kV2 && subscriptions_.total() > 0;
   }
+  // The running request's reply goes out although CLIENT REPLY is off: it confirms a subscription.
+  void keep_reply() { keep_reply_ = true; }
   void close_after_reply() { close_after_reply_ = true; }
   // A position behind the client's last write; 0 if it never wrote.
   Lsn last_write() const { return has_written_ || journal_session ? lsn_ : 0; }
@@ -89,6 +98,9 @@ class Client final : public Session, private ConnectionEvents {
 
   // A message, to be sent once `lsn` is safe.
   void push(const SharedBytes& message, Lsn lsn);
+
+  // The same for an invalidation. It never comes before a reply with a value that it concerns.
+  void push_invalidation(const SharedBytes& message, Lsn lsn);
 
   // Runs requests that wait; called when no longer blocked.
   void resume();
@@ -132,10 +144,16 @@ class Client final : public Session, private ConnectionEvents {
   void run_requests();
   void run_request(const Request& request);
   void suppress_reply(std::uint64_t begin);
+  void append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn);
+  void use_up_caching();
+  void remember_reads();
   bool pause_if_asked(std::span<const Word> words);
   void refuse_input(const Error& error);
   void end_of_input();
   void check_output_limit();
+  std::size_t queued_output_items() const;
+  std::size_t queued_output_bytes() const;
+  std::size_t memory_usage() const;
   std::uint64_t sendable(Lsn safe);
   void send(Lsn safe);
   void leave_wait();
@@ -150,11 +168,14 @@ class Client final : public Session, private ConnectionEvents {
   Lsn lsn_{0};                   // what the newest output depends on
   std::vector<Mark> marks_;      // ascending; empty unless the journal syncs for each reply
   std::uint64_t turn_begin_{0};  // output position at the start of this turn
+  std::uint64_t reply_begin_{0};  // output position where the running request's reply begins
+  std::size_t output_peak_{0};    // most bytes that waited at once, since it was last looked at
   OutputBuffer pushed_;          // messages that came while a request ran
   std::optional<Error> input_error_;
 
   const CommandTable::Row* command_{nullptr};
   ClientSubscriptions subscriptions_;
+  std::unique_ptr<TrackingState> tracking_;
   std::shared_ptr<Parked> parked_;
   std::int64_t deadline_ms_{0};
   Lsn awaited_sync_{0};
@@ -173,6 +194,7 @@ class Client final : public Session, private ConnectionEvents {
   bool resuming_{false};
   bool close_after_reply_{false};
   bool input_ended_{false};
+  bool keep_reply_{false};
   bool closed_{false};
 };
 

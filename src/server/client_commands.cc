@@ -8,6 +8,7 @@
 #include "src/server/client.h"
 #include "src/server/client_line.h"
 #include "src/server/client_names.h"
+#include "src/server/client_tracking.h"
 #include "src/server/help_reply.h"
 #include "src/server/server.h"
 #include "src/server/server_rows.h"
@@ -153,9 +154,11 @@ struct KillFilter {
   std::optional<std::uint64_t> id;
   std::optional<ClientClass> type;
   std::optional<Bytes> user, peer, local;
+  std::optional<std::int64_t> age_s;
   bool skip_me = true;
 
-  bool matches(const ClientStatus& status, std::uint64_t my_id) const {
+  bool matches(const ClientStatus& status, std::uint64_t my_id, std::int64_t now_us) const {
+    if (age_s && (now_us - status.connected_us) / 1'000'000 < *age_s) return false;
     return (!id || status.id == *id) && (!type || class_of(status) == *type) &&
            (!user || status.user == *user) && (!peer || status.peer == *peer) &&
            (!local || status.local == *local) && !(skip_me && status.id == my_id);
@@ -180,6 +183,10 @@ Status read_kill_filter(Args& args, KillFilter& filter) {
       const ByteView user = args.next();
       if (user != "default") return Error(fmt::format("ERR No such user '{}'", c_text(user)));
       filter.user = Bytes(user);
+    } else if (args.take("MAXAGE", 1)) {
+      filter.age_s = args.integer("ERR maxage is not an integer or out of range");
+      if (args.failed()) return args.status();
+      if (*filter.age_s <= 0) return Error("ERR maxage should be greater than 0");
     } else if (args.take("SKIPME", 1)) {
       const ByteView choice = args.next();
       filter.skip_me = equals_ignoring_case(choice, "yes");
@@ -196,8 +203,9 @@ std::int64_t kill_matching(Client& me, const KillFilter& filter) {
   Server& server = me.worker().server();
   std::int64_t killed = 0;
   bool myself = false;
+  const std::int64_t now_us = me.worker().clock().monotonic_us();
   server.clients().each([&](ClientStatus& status) {
-    if (!filter.matches(status, me.identity.id) || status.killed.load()) return;
+    if (!filter.matches(status, me.identity.id, now_us) || status.killed.load()) return;
     ++killed;
     if (status.id == me.identity.id) {
       myself = true;
@@ -310,6 +318,10 @@ Status unpause(Context& ctx, Args, ReplyWriter& reply) {
 
 Status help(Context& ctx, Args, ReplyWriter& reply) {
   constexpr const char* kLines[] = {
+      "CACHING (YES|NO)",
+      "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+      "GETREDIR",
+      "    Return the client ID we are redirecting to when tracking is enabled.",
       "GETNAME",
       "    Return the name of the current connection.",
       "ID",
@@ -332,6 +344,8 @@ Status help(Context& ctx, Args, ReplyWriter& reply) {
       "      Skip killing current connection (default: yes).",
       "    * ID <client-id>",
       "      Kill connections by client id.",
+      "    * MAXAGE <maxage>",
+      "      Kill connections older than the specified age.",
       "LIST [options ...]",
       "    Return information about client connections. Options:",
       "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
@@ -350,6 +364,11 @@ Status help(Context& ctx, Args, ReplyWriter& reply) {
       "    * LIB-VER: the client lib version.",
       "UNBLOCK <clientid> [TIMEOUT|ERROR]",
       "    Unblock the specified blocked client.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+      "         [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Control server assisted client side caching.",
+      "TRACKINGINFO",
+      "    Report tracking status for the current connection.",
       "NO-EVICT (ON|OFF)",
       "    Protect current client connection from eviction.",
       "NO-TOUCH (ON|OFF)",
@@ -378,7 +397,12 @@ constexpr CommandSpec row(const char* name, Arity arity, std::uint32_t flags, Ha
 }
 
 constexpr CommandSpec kSubcommands[] = {
+    row("caching", exactly(3), kOwn, client_caching, "<YES | NO>",
+        "Instructs the server whether to track the keys in the next request.", "6.0.0"),
     row("getname", exactly(2), kOwn, getname, "", "Returns the name of the connection.", "2.6.9"),
+    row("getredir", exactly(2), kOwn, client_getredir, "",
+        "Returns the client ID to which the connection's tracking notifications are redirected.",
+        "6.0.0"),
     row("help", exactly(2), kLoading | kStale | kConnection, help, "",
         "Returns helpful text about the different subcommands.", "5.0.0"),
     row("id", exactly(2), kOwn, id, "", "Returns the unique client ID of the connection.",
@@ -405,6 +429,14 @@ constexpr CommandSpec kSubcommands[] = {
         "Sets information specific to the client or connection.", "7.2.0"),
     row("setname", exactly(3), kOwn, setname, "connection-name", "Sets the connection name.",
         "2.6.9"),
+    row("tracking", at_least(3), kOwn, client_tracking,
+        "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] "
+        "[OPTOUT] [NOLOOP]",
+        "Controls server-assisted client-side caching for the connection.", "6.0.0",
+        "O(1). Some options may introduce additional complexity."),
+    row("trackinginfo", exactly(2), kOwn, client_trackinginfo, "",
+        "Returns information about server-assisted client-side caching for the connection.",
+        "6.2.0"),
     row("unblock", between(3, 4), kOthers, unblock, "client-id [TIMEOUT | ERROR]",
         "Unblocks a client blocked by a blocking command from a different connection.", "5.0.0",
         "O(log N) where N is the number of client connections"),

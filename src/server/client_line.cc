@@ -10,7 +10,8 @@ namespace {
 Bytes flag_letters(std::uint32_t flags, bool unix_socket) {
   constexpr std::pair<std::uint32_t, char> kLetters[] = {
       {kClientMonitor, 'O'},    {kClientSubscriber, 'P'},      {kClientInTransaction, 'x'},
-      {kClientBlocked, 'b'},    {kClientDirty, 'd'},           {kClientCloseAfterReply, 'c'},
+      {kClientBlocked, 'b'},    {kClientTracking, 't'},        {kClientBrokenRedirection, 'R'},
+      {kClientBroadcast, 'B'},  {kClientDirty, 'd'},           {kClientCloseAfterReply, 'c'},
       {kClientCloseAsap, 'A'},
   };
   Bytes letters;
@@ -32,14 +33,15 @@ void append_client_line(Bytes& out, const ClientStatus& s, std::int64_t now_us) 
       std::back_inserter(out),
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
       "multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} "
-      "tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+      "tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}",
       s.id, s.peer, s.local, s.fd, s.name, (now_us - s.connected_us) / 1'000'000,
       idle_us > 0 ? idle_us / 1'000'000 : 0, flag_letters(s.flags, s.is_unix), +s.db, +s.channels,
       +s.patterns, +s.shard_channels, +s.queued, +s.query_bytes, +s.query_free_bytes,
-      +s.argument_bytes, +s.queued_bytes, +s.output_memory, 0, +s.output_bytes, +s.output_slices,
-      0, s.total_memory + s.argument_bytes, s.send_blocked ? "rw" : "r",
-      command ? CommandTable::full_name(*command) : "NULL", s.user, +s.resp, s.lib_name,
-      s.lib_version);
+      +s.argument_bytes, +s.queued_bytes, +s.reply_buffer_bytes, +s.reply_buffer_peak,
+      +s.output_bytes, +s.output_items, +s.output_memory,
+      s.total_memory.load(std::memory_order_relaxed), s.send_blocked ? "rw" : "r",
+      command ? CommandTable::full_name(*command) : "NULL", s.user, +s.redirection, +s.resp,
+      s.lib_name, s.lib_version);
 }
 
 }  // namespace memoir

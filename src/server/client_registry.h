@@ -29,6 +29,9 @@ enum ClientFlag : std::uint32_t {
   kClientCloseAsap = 1U << 7,         // A
   kClientNoEvict = 1U << 8,           // e
   kClientNoTouch = 1U << 9,           // T
+  kClientTracking = 1U << 10,           // t
+  kClientBrokenRedirection = 1U << 11,  // R
+  kClientBroadcast = 1U << 12,          // B
 };
 
 enum class UnblockReason : std::uint8_t { kTimeout, kError };
@@ -64,11 +67,16 @@ struct ClientStatus {
   Figure<std::int32_t> queued;  // requests in MULTI; -1 outside
   Figure<std::uint32_t> watched;
   Figure<std::size_t> query_bytes, query_free_bytes, argument_bytes, queued_bytes;
-  Figure<std::size_t> output_bytes, output_slices, output_memory, total_memory;
+  Figure<std::size_t> reply_buffer_bytes, reply_buffer_peak;
+  Figure<std::size_t> output_bytes, output_items, output_memory;
+  Figure<std::int64_t> redirection = {-1};  // of tracking: 0 none, -1 it does not track
   Figure<bool> send_blocked;
   Figure<bool> may_be_unblocked;  // waits in a command that has a time limit
   Figure<unsigned> resp;
   Figure<const CommandTable::Row*> command;
+
+  // All memory of the client as it stands in the registry's sum.
+  std::atomic<std::size_t> total_memory{0};
 
   std::atomic<bool> killed{false};
   std::atomic<bool> unblocking{false};  // a CLIENT UNBLOCK is on its way
@@ -104,6 +112,16 @@ class ClientRegistry {
     change();
   }
 
+  // Sets what a client takes; 0 once it is closed or about to be. Any thread.
+  void account(ClientStatus& status, std::size_t bytes) {
+    const std::size_t before = status.total_memory.load(std::memory_order_relaxed);
+    if (bytes == before) return;
+    if (bytes > 0 && status.killed.load()) bytes = 0;
+    memory_.fetch_add(bytes - status.total_memory.exchange(bytes), std::memory_order_relaxed);
+  }
+  // Of all clients together.
+  std::size_t memory() const { return memory_.load(std::memory_order_relaxed); }
+
   // Connections that count against maxclients: accepted, and not yet closed.
   bool admit(std::size_t most) {
     if (connected_.fetch_add(1, std::memory_order_relaxed) < most) return true;
@@ -118,6 +136,7 @@ class ClientRegistry {
   std::map<std::uint64_t, std::shared_ptr<ClientStatus>> clients_;
   std::atomic<std::uint64_t> last_id_{0};
   std::atomic<std::size_t> connected_{0};
+  std::atomic<std::size_t> memory_{0};
 };
 
 }  // namespace memoir

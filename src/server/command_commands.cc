@@ -127,15 +127,10 @@ struct FoundKey {
 // The keys of a request with the flags of their specs; channels are none.
 std::vector<FoundKey> find_keys(const CommandSpec& spec, std::span<const Word> words) {
   std::vector<FoundKey> found;
-  for (const KeySpec& keys : spec.keys) {
-    if (keys.kind == KeySpec::Kind::kNone || (keys.flags & kKeyNot)) continue;
-    if ((keys.flags & kKeyUnlessEmpty) && keys_detail::stands_for_others(spec, words)) continue;
-    CommandSpec alone = spec;
-    alone.keys = {keys};
-    const bool sound = each_key(
-        alone, words, [&](std::size_t word) { found.push_back({word, keys.flags}); });
-    if (!sound) return {};
-  }
+  const bool sound = each_key_spec(spec, words, [&](std::size_t word, const KeySpec& keys) {
+    if (!(keys.flags & kKeyNot)) found.push_back({word, keys.flags});
+  });
+  if (!sound) found.clear();
   return found;
 }
 

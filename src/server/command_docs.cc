@@ -102,6 +102,10 @@ Argument SyntaxParser::value(ByteView name) {
   Argument argument{.name = Bytes(name), .type = type_of(name, spec_)};
   if (argument.type == ArgumentType::kKey) {
     argument.key_spec = std::min(keys_seen_++, key_specs_ - 1);
+  } else if (argument.type == ArgumentType::kPattern &&
+             spec_.keys[1].kind == KeySpec::Kind::kUnknown) {
+    argument.key_spec = 1;  // SORT: the keys that its patterns come to
+    keys_seen_ = 2;
   }
   return argument;
 }

@@ -57,6 +57,14 @@ void write_field(ReplyWriter& reply, ByteView name, ByteView value) {
   reply.bulk(value);
 }
 
+void write_unknown(ByteView field, ReplyWriter& reply) {
+  reply.bulk(field);
+  reply.map(2);
+  write_field(reply, "type", "unknown");
+  reply.bulk("spec");
+  reply.map(0);
+}
+
 void write_begin_search(const KeySpec& keys, ReplyWriter& reply) {
   const bool keyword = keys.kind == KeySpec::Kind::kKeyword;
   reply.bulk("begin_search");
@@ -84,7 +92,7 @@ void write_find_keys(const KeySpec& keys, ReplyWriter& reply) {
   reply.bulk(counted ? "firstkey" : "keystep");
   reply.integer(counted ? 1 : keys.step);
   reply.bulk(counted ? "keystep" : "limit");
-  reply.integer(counted ? 1 : 0);
+  reply.integer(counted ? keys.step : keys.limit);
 }
 
 void write_key_specs(const CommandSpec& spec, ReplyWriter& reply) {
@@ -96,6 +104,11 @@ void write_key_specs(const CommandSpec& spec, ReplyWriter& reply) {
     reply.map(3);
     reply.bulk("flags");
     write_set(key_flag_names(keys.flags), reply);
+    if (keys.kind == KeySpec::Kind::kUnknown) {
+      write_unknown("begin_search", reply);
+      write_unknown("find_keys", reply);
+      continue;
+    }
     write_begin_search(keys, reply);
     write_find_keys(keys, reply);
   }

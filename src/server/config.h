@@ -23,6 +23,7 @@ namespace memoir {
 
 enum class AppendFsync : std::uint8_t { kEverySec, kAlways, kNo };
 enum class Supervised : std::uint8_t { kNo, kUpstart, kSystemd, kAuto };
+enum class OomScoreAdj : std::uint8_t { kNo, kRelative, kAbsolute };
 enum class ProtectedAction : std::uint8_t { kNo, kYes, kLocal };  // who may do it
 enum class JournalCompression : std::uint8_t { kNo, kZstd };
 
@@ -90,6 +91,8 @@ struct Config {
   int syslog_facility = 16 << 3;  // LOG_LOCAL0
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
+  OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
+  std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";
   bool crash_log_enabled = true;
   std::int64_t shutdown_timeout = 10;

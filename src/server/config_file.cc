@@ -145,10 +145,7 @@ Status Loader::line(std::vector<Bytes>& words) {
 Status Loader::directive(const ConfigRow& row, std::span<const Bytes> words) {
   if (!row.has(kAccumulates)) {
     Status read = row.set(row, loaded_.config, words);
-    // At its default a directive promises nothing that would be missed.
-    const bool misses = row.has(kNoEffect) && !row.has(kHidden) &&
-                        row.get(row, loaded_.config) != config_default(row);
-    if (misses) note(fmt::format("'{}' has no effect", row.name));
+    if (read && row.has(kNoEffect)) note(fmt::format("'{}' has no effect", row.name));
     return read;
   }
   std::vector<Bytes>& all = accumulated_[&row];
@@ -204,7 +201,10 @@ Status Loader::rename(const Bytes& name, const Bytes& new_name) {
 Status Loader::other(std::span<const Bytes> words) {
   const ByteView name = words[0];
   const auto rest = words.subspan(1);
-  if (std::ranges::find(kForgotten, name) != std::end(kForgotten) && rest.size() == 1) return ok;
+  if (std::ranges::find(kForgotten, name) != std::end(kForgotten) && rest.size() == 1) {
+    note(fmt::format("'{}' has no effect", name));
+    return ok;
+  }
   if (name == "include" && rest.size() == 1) return include(rest[0]);
   if (name == "rename-command" && rest.size() == 2) return rename(rest[0], rest[1]);
   if (name == "user" && !rest.empty()) {

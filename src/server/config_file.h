@@ -24,7 +24,7 @@ struct ConfigSource {
 
 struct LoadedConfig {
   Config config;
-  // For the log: directives without effect that ask for something else than the default.
+  // For the log: directives without effect, one line each.
   std::vector<Bytes> notes;
 };
 

@@ -9,7 +9,6 @@ namespace {
 constexpr ConfigChoice kDisklessLoads[] = {{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}};
 constexpr ConfigChoice kErrorBehaviors[] = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}};
 constexpr ConfigChoice kEndpoints[] = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2}};
-constexpr ConfigChoice kOomScores[] = {{"no", 0}, {"yes", 1}, {"relative", 1}, {"absolute", 2}};
 constexpr ConfigChoice kSanitize[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
 
 constexpr ConfigRow checked(ConfigCheck check, ConfigRow row) {
@@ -152,13 +151,6 @@ constexpr ConfigRow kInertRows[] = {
     inert_choice("sanitize-dump-payload", "no", kSanitize, "RESTORE checks everything always."),
     immutable(inert_yes_no("disable-thp",
         "yes", "There is no fork that huge pages would slow down.")),
-    inert_choice("oom-score-adj", "no", kOomScores, "There are no child processes to prefer."),
-    [] {
-      ConfigRow row = with(kMultiWord, inert_text("oom-score-adj-values", "0 200 800",
-                                                  "See oom-score-adj."));
-      row.set = set_oom_scores;
-      return row;
-    }(),
     immutable(inert_text("server_cpulist", "", "Threads run on all of the process's cores.")),
     immutable(inert_text("bio_cpulist", "", "See server_cpulist.")),
     immutable(inert_text("aof_rewrite_cpulist", "", "See server_cpulist.")),

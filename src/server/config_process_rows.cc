@@ -21,6 +21,10 @@ constexpr ConfigChoice kFacilities[] = {
     {"local2", 18 << 3}, {"local3", 19 << 3}, {"local4", 20 << 3},
     {"local5", 21 << 3}, {"local6", 22 << 3}, {"local7", 23 << 3},
 };
+constexpr ConfigChoice kOomScores[] = {{"no", static_cast<int>(OomScoreAdj::kNo)},
+                                       {"yes", static_cast<int>(OomScoreAdj::kRelative)},
+                                       {"relative", static_cast<int>(OomScoreAdj::kRelative)},
+                                       {"absolute", static_cast<int>(OomScoreAdj::kAbsolute)}};
 constexpr ConfigChoice kShutdownFlags[] = {{"default", 0},
                                            {"save", kShutdownSave},
                                            {"nosave", kShutdownNoSave},
@@ -75,6 +79,13 @@ constexpr ConfigRow kRows[] = {
         "{unixsocket} "
         "and {config-file} are replaced.",
         check_proc_title),
+    choice<&Config::oom_score_adj>(
+        "oom-score-adj", kOomScores,
+        "Whether the kernel's readiness to kill the process when memory runs out is set: not (no), "
+        "as an addition to what it was (yes, relative), or as it is given (absolute)."),
+    with(kMultiWord,
+         special("oom-score-adj-values", get_oom_scores, set_oom_scores,
+                 "The score of a primary, of a replica, and of a child process (there are none).")),
     yes_no<&Config::crash_log_enabled>(
         "crash-log-enabled", "Whether a crash writes a report with a stack trace to the log."),
     integer<&Config::shutdown_timeout>(

@@ -204,14 +204,22 @@ Status set_io_threads(const ConfigRow& row, Config& config, std::span<const Byte
   return ok;
 }
 
-Status set_oom_scores(const ConfigRow& row, Config& config, std::span<const Bytes> words) {
-  if (words.size() != 3) return Error("wrong number of arguments");
-  for (const Bytes& word : words) {
-    const auto value = whole_number(word);
-    if (value && *value >= -2000 && *value <= 2000) continue;
-    return Error("Invalid oom-score-adj-values, elements must be between -2000 and 2000.");
+Bytes get_oom_scores(const ConfigRow&, const Config& config) {
+  const auto& scores = config.oom_score_adj_values;
+  return fmt::format("{} {} {}", scores[0], scores[1], scores[2]);
+}
+
+Status set_oom_scores(const ConfigRow&, Config& config, std::span<const Bytes> words) {
+  auto scores = config.oom_score_adj_values;
+  if (words.size() != scores.size()) return Error("wrong number of arguments");
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const auto value = whole_number(words[i]);
+    if (!value || *value < -2000 || *value > 2000) {
+      return Error("Invalid oom-score-adj-values, elements must be between -2000 and 2000.");
+    }
+    scores[i] = *value;
   }
-  config.inert.insert_or_assign(row.name, join(words));
+  config.oom_score_adj_values = scores;
   return ok;
 }
 
@@ -259,7 +267,6 @@ const char* check_node_name(ByteView text) {
 }
 
 const char* check_locale(ByteView text) {
-  // Only whether the C library knows it: the process keeps the locale it has.
   const locale_t found = ::newlocale(LC_COLLATE_MASK, Bytes(text).c_str(), nullptr);
   if (!found) return "Invalid locale name";
   ::freelocale(found);

@@ -22,6 +22,7 @@ Status set_replicaof(const ConfigRow&, Config& config, std::span<const Bytes> wo
 Status set_dir(const ConfigRow&, Config& config, std::span<const Bytes> words);
 Status set_hz(const ConfigRow&, Config& config, std::span<const Bytes> words);
 Status set_io_threads(const ConfigRow&, Config& config, std::span<const Bytes> words);
+Bytes get_oom_scores(const ConfigRow&, const Config& config);
 Status set_oom_scores(const ConfigRow&, Config& config, std::span<const Bytes> words);
 // shutdown-on-*: SAVE and NOSAVE exclude each other.
 Status check_shutdown_flags(unsigned flags);

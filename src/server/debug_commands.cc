@@ -107,7 +107,7 @@ Status show_encoded(Context& ctx, Args args, ByteView encoding, const char* comp
   const ByteView key = args.next();
   const Entry* entry = ctx.db().peek(key);
   if (!entry) return Error(kNoSuchKey);
-  if (entry->encoding() != encoding) return Error(complaint);
+  if (!ByteView(entry->encoding()).starts_with(encoding)) return Error(complaint);
   log_notice("{}: {} elements, {} bytes", encoding, entry->object()->size(),
              entry->object()->memory_usage(0));
   reply.simple(answer);

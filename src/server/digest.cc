@@ -28,6 +28,12 @@ class Sink final : public DigestSink {
     for (const ByteView part : parts) element.chain(part);
     digest_.add(element.bytes());
   }
+  void ending(std::span<const ByteView> parts) override {
+    Digest element;
+    for (const ByteView part : parts) element.chain(part);
+    element.add("!!hexpire!!");
+    digest_.add(element.bytes());
+  }
 
  private:
   Digest& digest_;

@@ -32,7 +32,7 @@ constexpr SectionName kSectionNames[] = {
     {"errorstats", kInfoErrorStats},   {"latencystats", kInfoLatencyStats},
     {"cluster", kInfoCluster},         {"keyspace", kInfoKeyspace},
     {"default", kInfoDefault},         {"all", kInfoAll},
-    {"everything", kInfoAll},
+    {"everything", kInfoAll},          {"debug", kInfoDebug},
 };
 
 // Characters that would break the format.
@@ -183,8 +183,9 @@ void write_keyspace(const InfoSources& from, InfoWriter& to) {
   to.title("Keyspace");
   for (const DatabaseFigures& database : from.databases) {
     to.add(fmt::format("db{}", database.index),
-           fmt::format("keys={},expires={},avg_ttl={}", database.keys, database.expires,
-                       database.average_ttl_ms));
+           fmt::format("keys={},expires={},avg_ttl={},subexpiry={}", database.keys,
+                       database.expires, database.average_ttl_ms,
+                       database.keys_with_ending_members));
   }
 }
 
@@ -216,6 +217,18 @@ void fill_process_figures(InfoSources& sources) {
   }
 }
 
+namespace {
+
+void write_debug(const StatFigures& stats, InfoWriter& to) {
+  to.title("Debug");
+  to.add("eventloop_duration_aof_sum", stats.journal_us);
+  to.add("eventloop_duration_cron_sum", stats.cron_us);
+  to.add("eventloop_duration_max", stats.loop_us_max);
+  to.add("eventloop_cmd_per_cycle_max", stats.loop_commands_max);
+}
+
+}  // namespace
+
 Bytes info_text(const InfoSources& from, std::uint32_t sections) {
   InfoWriter to;
   if (sections & kInfoServer) write_server(from, to);
@@ -234,6 +247,7 @@ Bytes info_text(const InfoSources& from, std::uint32_t sections) {
     to.add("cluster_enabled", 0);
   }
   if (sections & kInfoKeyspace) write_keyspace(from, to);
+  if (sections & kInfoDebug) write_debug(from.stats, to);
   return std::move(to).text();
 }
 

@@ -31,6 +31,7 @@ enum InfoSection : std::uint32_t {
   kInfoCluster = 1U << 11,
   kInfoKeyspace = 1U << 12,
   kInfoAll = (1U << 13) - 1,
+  kInfoDebug = 1U << 13,  // by its name only
   kInfoDefault = kInfoAll & ~(kInfoCommandStats | kInfoLatencyStats),
 };
 
@@ -119,6 +120,7 @@ struct StatFigures {
   std::uint64_t full_syncs = 0;
   std::uint64_t partial_syncs = 0;
   std::uint64_t refused_partial_syncs = 0;
+  std::uint64_t expired_members = 0;
   std::uint64_t expired_keys = 0;
   std::uint64_t expire_cycle_ms = 0;
   std::uint64_t evicted_keys = 0;
@@ -139,6 +141,10 @@ struct StatFigures {
   std::uint64_t loop_command_us = 0;
   std::uint64_t loop_turns_per_second = 0;
   std::uint64_t loop_turn_us = 0;
+  std::uint64_t loop_us_max = 0;
+  std::uint64_t loop_commands_max = 0;
+  std::uint64_t journal_us = 0;
+  std::uint64_t cron_us = 0;
   std::uint64_t denied_auth = 0;
   std::uint64_t denied_commands = 0;
   std::uint64_t denied_keys = 0;
@@ -175,6 +181,7 @@ struct DatabaseFigures {
   std::uint64_t keys = 0;
   std::uint64_t expires = 0;
   std::int64_t average_ttl_ms = 0;
+  std::uint64_t keys_with_ending_members = 0;
 };
 
 struct InfoSources {

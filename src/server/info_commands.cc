@@ -17,6 +17,7 @@ struct TtlSample {
 void count_shard(const Shard& shard, Context& ctx, DatabaseFigures& figures, TtlSample& sample) {
   figures.keys += shard.keys.size();
   figures.expires += shard.expires.size();
+  figures.keys_with_ending_members += shard.member_expires_size();
   if (shard.expires.empty()) return;
   const auto* entry = static_cast<const Entry*>(shard.expires.random(ctx.random()).pointer);
   const std::int64_t left = entry->expire_ms() - ctx.now_ms();

@@ -224,6 +224,7 @@ void write_stats(const InfoSources& from, InfoWriter& to) {
   to.add("sync_full", stats.full_syncs);
   to.add("sync_partial_ok", stats.partial_syncs);
   to.add("sync_partial_err", stats.refused_partial_syncs);
+  to.add("expired_subkeys", stats.expired_members);
   to.add("expired_keys", stats.expired_keys);
   to.add_fraction("expired_stale_perc", 0);
   to.add("expired_time_cap_reached_count", 0);

@@ -100,13 +100,14 @@ void Server::listen_on(std::vector<Socket> sockets) {
 
 // CONFIG SET port or bind, on any worker. The old sockets let go of their ports first, for old and
 // new addresses may overlap; if the new ones fail, the old ones listen again.
-Status Server::listen_elsewhere(const Config& config) {
+Status Server::listen_elsewhere(const Config& from, const Config& to) {
   const std::lock_guard lock(listening_mutex_);
   for (const int fd : tcp_descriptors_) ::shutdown(fd, SHUT_RDWR);
-  auto opened = open_tcp(config);
+  auto opened = open_tcp(to);
   if (!opened) {
-    for (const int fd : tcp_descriptors_) ::listen(fd, static_cast<int>(config.tcp_backlog));
-    return Error("Unable to listen on this port. Check server logs.");
+    for (const int fd : tcp_descriptors_) ::listen(fd, static_cast<int>(to.tcp_backlog));
+    return Error(from.port != to.port ? "Unable to listen on this port. Check server logs."
+                                      : "Failed to bind to specified addresses.");
   }
   workers_[0]->loop().post([this, sockets = *std::move(opened)]() mutable {
     if (!stopping_) listen_on(std::move(sockets));

@@ -207,6 +207,17 @@ Status finish_round(Context& ctx, MigrationSession& session, ReplyWriter& reply)
   return result_of(migration, reply);
 }
 
+// Where KEYS stands among the words; 0 if the key stands before the options.
+int find_keys_option(std::span<const Word> words) {
+  if (words.size() <= 3 || !words[3].text.empty()) return 0;
+  for (std::size_t i = 6; i < words.size(); ++i) {
+    if (equals_ignoring_case(words[i].text, "KEYS")) return static_cast<int>(i);
+    if (equals_ignoring_case(words[i].text, "AUTH")) ++i;
+    if (equals_ignoring_case(words[i].text, "AUTH2")) i += 2;
+  }
+  return 0;
+}
+
 // MIGRATE host port <key | ""> destination-db timeout [COPY] [REPLACE]
 //         [AUTH password | AUTH2 username password] [KEYS key [key ...]]
 Status migrate(Context& ctx, Args args, ReplyWriter& reply) {
@@ -246,13 +257,14 @@ Status migrate(Context& ctx, Args args, ReplyWriter& reply) {
 constexpr CommandSpec kRows[] = {
     {.name = "migrate",
      .arity = at_least(6),
-     .keys = {key_range(3, 3, 1, kKeyRW | kKeyAccess | kKeyDelete | kKeyUnlessEmpty),
+     .keys = {key_range(3, 3, 1, kKeyRW | kKeyAccess | kKeyDelete | kKeyUnlessElsewhere),
               {.kind = KeySpec::Kind::kKeyword,
                .first = -2,
                .last = -1,
                .step = 1,
                .flags = kKeyRW | kKeyAccess | kKeyDelete | kKeyIncomplete,
-               .keyword = "KEYS"}},
+               .keyword = "KEYS",
+               .locate = find_keys_option}},
      .access = Access::kWrite,
      .flags = kDangerous | kSecretPassword,
      .journal = JournalForm::kEffects,

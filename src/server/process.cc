@@ -6,12 +6,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <optional>
 #include <utility>
 
 #include "src/base/log.h"
@@ -102,6 +105,30 @@ void set_process_title(const Config& config, const std::string& config_file) {
   const std::size_t size = text.size() < t.size ? text.size() : t.size - 1;
   std::memset(t.begin, 0, t.size);
   std::memcpy(t.begin, text.data(), size);
+}
+
+Status set_oom_score(const Config& config) {
+  // What it was before the server changed it; nothing if it is as it was.
+  static std::optional<std::int64_t> before;
+  constexpr const char* kPath = "/proc/self/oom_score_adj";
+  if (config.oom_score_adj == OomScoreAdj::kNo && !before) return ok;
+  if (!before) {
+    std::ifstream file(kPath);
+    std::int64_t score = 0;
+    if (!(file >> score)) {
+      log_warning("Unable to read oom_score_adj: {}", std::strerror(errno));
+      return Error("Failed to apply new oom_score_adj configuration, check server logs.");
+    }
+    before = score;
+  }
+  std::int64_t score = config.oom_score_adj_values[0];
+  if (config.oom_score_adj == OomScoreAdj::kRelative) score += *before;
+  if (config.oom_score_adj == OomScoreAdj::kNo) score = *std::exchange(before, std::nullopt);
+  std::ofstream file(kPath);
+  file << std::clamp<std::int64_t>(score, -1000, 1000) << std::flush;
+  if (file) return ok;
+  log_warning("Unable to write oom_score_adj: {}", std::strerror(errno));
+  return Error("Failed to apply new oom_score_adj configuration, check server logs.");
 }
 
 bool is_supervised(Supervised wanted) {

@@ -21,6 +21,10 @@ void keep_arguments(int count, char** arguments);
 // {tls-port}, {unixsocket}, {config-file}.
 void set_process_title(const Config& config, const std::string& config_file);
 
+// How ready the kernel is to kill this process when memory runs out, as oom-score-adj says. Not ok:
+// the system refuses; the reason is in the log.
+Status set_oom_score(const Config& config);
+
 // Whether systemd (or upstart) has started the process, as `supervised` says.
 bool is_supervised(Supervised wanted);
 // A line for systemd, if there is one listening: "READY=1\n".

@@ -48,6 +48,7 @@ template <Topic topic>
 Status subscribe(Context& ctx, Args args, ReplyWriter& reply) {
   Client* client = client_of(ctx);
   if (!client) return not_allowed(ctx);
+  client->keep_reply();
   while (args.more()) {
     const ByteView name = args.next();
     client->worker().subscriptions().subscribe(*client, topic, name);
@@ -60,6 +61,7 @@ template <Topic topic>
 Status unsubscribe(Context& ctx, Args args, ReplyWriter& reply) {
   Client* client = client_of(ctx);
   if (!client) return not_allowed(ctx);
+  client->keep_reply();
   const ClientSubscriptions& subscriptions = client->subscriptions();
   const char* const what = words_of(topic).unsubscribe;
   const auto leave = [&](ByteView name) {

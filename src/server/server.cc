@@ -41,8 +41,11 @@ EncodingLimits encoding_limits(const Config& c) {
   limits.set_listpack_value = static_cast<std::size_t>(c.set_max_listpack_value);
   limits.zset_listpack_entries = static_cast<std::size_t>(c.zset_max_listpack_entries);
   limits.zset_listpack_value = static_cast<std::size_t>(c.zset_max_listpack_value);
+  limits.hll_sparse_bytes = static_cast<std::size_t>(c.hll_sparse_max_bytes);
   limits.list_listpack_size = static_cast<int>(c.list_max_listpack_size);
   limits.list_compress_depth = static_cast<int>(c.list_compress_depth);
+  limits.stream_node_bytes = static_cast<std::size_t>(c.stream_node_max_bytes);
+  limits.stream_node_entries = static_cast<std::int64_t>(c.stream_node_max_entries);
   return limits;
 }
 
@@ -84,6 +87,7 @@ Server::Server(Config config, ServerOptions options)
   add_commands(*now);
   register_hooks();
   apply_limits(*now);
+  apply_client_memory(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
 
@@ -142,12 +146,22 @@ void Server::register_hooks() {
     }
     return Status(ok);
   });
+  config_.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config& to) {
+    apply_client_memory(to);
+    return Status(ok);
+  });
   config_.on_change({"loglevel"}, [](const Config&, const Config& to) {
     set_log_level(to.loglevel);
     return Status(ok);
   });
-  config_.on_change({"port", "bind"}, [this](const Config&, const Config& to) {
-    return listen_elsewhere(to);
+  config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to);
+  });
+  config_.on_change({"oom-score-adj", "oom-score-adj-values"},
+                    [](const Config&, const Config& to) { return set_oom_score(to); });
+  config_.on_change({"proc-title-template"}, [this](const Config&, const Config& to) {
+    set_process_title(to, options_.config_file);
+    return Status(ok);
   });
   config_.on_change({"maxclients"}, [this](const Config&, const Config& to) {
     apply_limits(to);
@@ -163,7 +177,7 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth"},
+                     "list-compress-depth", "hll-sparse-max-bytes"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);

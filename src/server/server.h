@@ -30,6 +30,7 @@
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/slow_log.h"
+#include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
 namespace memoir {
@@ -65,6 +66,7 @@ class Server final : public ServerHooks, private JournalListener {
   Journal& journal() { return *journal_.load(std::memory_order_acquire); }
   ClientRegistry& clients() { return clients_; }
   PubSub& pubsub() { return pubsub_; }
+  BroadcastTable& broadcasts() { return broadcasts_; }
   Background& background() { return background_; }
   Migrator& migrator() { return *migrator_; }
   SlowLog& slow_log() { return slow_log_; }
@@ -103,6 +105,14 @@ class Server final : public ServerHooks, private JournalListener {
   void count_output_limit_disconnection() {
     output_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
   }
+  void change_tracking_clients(int by) { tracking_clients_ += by; }
+  int tracking_clients() const { return tracking_clients_.load(std::memory_order_relaxed); }
+  // Disconnects the largest clients while all of them together take more than maxmemory-clients.
+  // Asked by each worker at the end of its turn.
+  void limit_client_memory(Worker& worker) {
+    const std::size_t most = client_memory_max_.load(std::memory_order_relaxed);
+    if (most > 0 && clients_.memory() >= most) [[unlikely]] evict_clients(worker, most);
+  }
   bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
   bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;
   std::int64_t last_save_s() const { return started_us_ / 1'000'000; }
@@ -135,9 +145,11 @@ class Server final : public ServerHooks, private JournalListener {
   void add_commands(const Config& config);
   void register_hooks();
   void apply_limits(const Config& config);
+  void apply_client_memory(const Config& config);
+  void evict_clients(Worker& worker, std::size_t most);
   Result<std::vector<Socket>> open_tcp(const Config& config);
   void listen_on(std::vector<Socket> sockets);
-  Status listen_elsewhere(const Config& config);
+  Status listen_elsewhere(const Config& from, const Config& to);
   void close_listeners();
   std::vector<Bytes> listener_lines() const;
   void accept(Socket socket);
@@ -158,6 +170,7 @@ class Server final : public ServerHooks, private JournalListener {
 
   void fill_clients(InfoSources& sources);
   void fill_stats(InfoSources& sources);
+  std::uint64_t command_us();
   void fill_persistence(InfoSources& sources);
   void fill_commands(InfoSources& sources);
   void each_worker(const std::function<void(Worker&)>& visit);
@@ -173,6 +186,7 @@ class Server final : public ServerHooks, private JournalListener {
   CommandTable commands_;
   ClientRegistry clients_;
   PubSub pubsub_;
+  BroadcastTable broadcasts_;
   SlowLog slow_log_;
   Background background_;
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
@@ -210,10 +224,15 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::uint64_t> rejected_{0};
   std::atomic<std::uint64_t> query_limit_disconnections_{0};
   std::atomic<std::uint64_t> output_limit_disconnections_{0};
+  std::atomic<std::uint64_t> evicted_clients_{0};
+  std::atomic<int> tracking_clients_{0};
+  std::atomic<std::size_t> client_memory_max_{0};  // maxmemory-clients in bytes; 0: no limit
+  std::mutex client_eviction_mutex_;
+  std::int64_t no_client_eviction_until_us_{0};
   std::atomic<std::size_t> peak_memory_{0};
   const std::size_t startup_memory_;
   std::mutex rates_mutex_;
-  Rate command_rate_, input_rate_, output_rate_;
+  Rate command_rate_, input_rate_, output_rate_, turn_rate_, turn_us_rate_;
   std::int64_t rates_sampled_us_{0};
   int interruptions_{0};
   int exit_status_{0};

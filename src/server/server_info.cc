@@ -43,11 +43,13 @@ void Server::cron() {
   if (used > peak_memory_) peak_memory_ = used;
   const std::int64_t now_us = clock_.monotonic_us();
   if (now_us - rates_sampled_us_ < kRateIntervalUs) return;
-  std::uint64_t commands = 0, input = 0, output = 0;
+  std::uint64_t commands = 0, input = 0, output = 0, turns = 0, turn_us = 0;
   each_worker([&](Worker& worker) {
     commands += read(worker.stats().commands);
     input += read(worker.stats().input_bytes);
     output += read(worker.stats().output_bytes);
+    turns += read(worker.stats().turns);
+    turn_us += read(worker.stats().turn_us);
   });
   const double seconds = static_cast<double>(now_us - rates_sampled_us_) / 1e6;
   rates_sampled_us_ = now_us;
@@ -55,6 +57,8 @@ void Server::cron() {
   command_rate_.sample(commands, seconds);
   input_rate_.sample(input, seconds);
   output_rate_.sample(output, seconds);
+  turn_rate_.sample(turns, seconds);
+  turn_us_rate_.sample(turn_us, seconds);
 }
 
 void Server::reset_stats() {
@@ -63,6 +67,7 @@ void Server::reset_stats() {
   clear(rejected_);
   clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
+  clear(evicted_clients_);
   background_.reset_stats();
   peak_memory_ = allocated_bytes();
 }
@@ -105,13 +110,14 @@ void Server::fill_clients(InfoSources& sources) {
   constexpr std::int64_t kRecentUs = 8'000'000;
   clients_.each([&](const ClientStatus& status) {
     ++sources.clients.connected;
-    sources.memory.clients += status.total_memory;
     if (now_us - status.active_us > kRecentUs) return;
     ClientFigures& c = sources.clients;
     c.recent_max_input_bytes = std::max<std::size_t>(c.recent_max_input_bytes, status.query_bytes);
     c.recent_max_output_bytes =
         std::max<std::size_t>(c.recent_max_output_bytes, status.output_memory);
   });
+  sources.memory.clients = clients_.memory();
+  sources.clients.tracking = static_cast<std::size_t>(tracking_clients());
   each_worker([&](Worker& worker) { sources.clients.blocked += read(worker.stats().blocked); });
   sources.memory.overhead = startup_memory_ + sources.memory.clients;
 }
@@ -126,17 +132,29 @@ void Server::fill_stats(InfoSources& sources) {
     stats.reads += read(own.reads);
     stats.writes += read(own.writes);
     stats.error_replies += read(own.errors);
+    stats.loop_turns += read(own.turns);
+    stats.loop_us += read(own.turn_us);
+    stats.loop_us_max = std::max(stats.loop_us_max, read(own.turn_us_max));
+    stats.loop_commands_max = std::max(stats.loop_commands_max, read(own.turn_commands_max));
+    stats.journal_us += read(own.journal_us);
+    stats.cron_us += read(own.cron_us);
     const KeyspaceStats& keys = worker.keyspace_stats();
     stats.keyspace_hits += read(keys.hits);
     stats.keyspace_misses += read(keys.misses);
+    stats.expired_members += read(keys.expired_members);
     stats.expired_keys += read(keys.expired);
     stats.evicted_keys += read(keys.evicted);
   });
+  stats.loop_command_us = command_us();
   stats.connections = read(connections_);
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
   stats.output_limit_disconnections = read(output_limit_disconnections_);
   stats.migration_connections = migrator_->cached_connections();
+  stats.evicted_clients = read(evicted_clients_);
+  stats.tracked_keys = read(keyspace_.tracked().keys);
+  stats.tracked_items = read(keyspace_.tracked().items);
+  stats.tracked_prefixes = broadcasts_.prefixes();
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);
@@ -146,6 +164,21 @@ void Server::fill_stats(InfoSources& sources) {
   stats.commands_per_second = static_cast<std::uint64_t>(command_rate_.average());
   stats.input_kb_per_second = input_rate_.average() / 1024;
   stats.output_kb_per_second = output_rate_.average() / 1024;
+  // Of one loop, as they are all alike.
+  const double turns = turn_rate_.average();
+  stats.loop_turns_per_second = static_cast<std::uint64_t>(turns / worker_count());
+  if (turns > 0) {
+    stats.loop_turn_us = static_cast<std::uint64_t>(turn_us_rate_.average() / turns);
+  }
+}
+
+// The time all commands have taken.
+std::uint64_t Server::command_us() {
+  std::uint64_t cycles = 0;
+  each_worker([&](Worker& worker) {
+    for (const CommandStats& stats : worker.command_stats()) cycles += read(stats.cycles);
+  });
+  return static_cast<std::uint64_t>(static_cast<double>(cycles) / cycles_per_us());
 }
 
 void Server::fill_persistence(InfoSources& sources) {
@@ -155,6 +188,9 @@ void Server::fill_persistence(InfoSources& sources) {
   p.loading_total_bytes = read(loading_total_bytes_);
   p.loading_loaded_bytes = read(loading_bytes_);
   p.last_save_s = last_save_s();
+  each_worker([&](Worker& worker) {
+    p.changes_since_save += read(worker.keyspace_stats().changes);
+  });
   p.journal_on = sources.config->appendonly;
   Journal& now = journal();
   p.journal = now.stats();

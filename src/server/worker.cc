@@ -23,6 +23,7 @@ Worker::Worker(Server& server, unsigned index)
       config_store_(server.config()),
       index_(index),
       subscriptions_(server.pubsub(), index),
+      invalidator_(*this),
       cron_timer_(loop_, [this] { cron(); }),
       deadline_timer_(loop_, [this] { deadlines_due(); }) {
   clock_.refresh();
@@ -62,7 +63,10 @@ void Worker::stop() {
 void Worker::take_config() {
   config_version_ = config_store_.version();
   const bool had_password = config_ && password_required();
+  const bool same_order =
+      config_ && config_->locale_collate == config_store_.current()->locale_collate;
   config_ = config_store_.current();
+  if (!same_order) collation_ = std::make_shared<Collation>(config_->locale_collate.c_str());
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
@@ -96,6 +100,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.slowlog_us = c.slowlog_log_slower_than;
   settings.monitored = server_.monitored();
+  settings.collation = collation_;
   return settings;
 }
 
@@ -147,7 +152,9 @@ void Worker::destroy(Client& client) {
   dispatcher_->discard(client);
   dispatcher_->unwatch(client);
   subscriptions_.unsubscribe_all(client);
+  invalidator_.turn_off(client);
   remove_monitor(client);
+  server_.clients().account(client.status(), 0);
   if (client.touched_) std::erase(touched_, &client);
   if (client.gated_) std::erase(gated_, &client);
   server_.clients().remove(client.identity.id);
@@ -164,13 +171,41 @@ void Worker::destroy(Client& client) {
 void Worker::end_of_turn() {
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
+  limit_tracking_table();
+  invalidator_.end_turn();
   const bool active = !touched_.empty();
   write_journal(active);
   send_outputs();
+  server_.limit_client_memory(*this);
   if (busy_told_ && active) loop_.do_not_wait();
   if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
   if (!resuming_.empty() || !deliveries_.empty()) loop_.do_not_wait();
+  if (turn_began_us_ != 0) count_turn();
+}
+
+void Worker::count_turn() {
+  const auto raise = [](std::atomic<std::uint64_t>& most, std::uint64_t value) {
+    if (value > most.load(std::memory_order_relaxed)) most.store(value, std::memory_order_relaxed);
+  };
+  clock_.refresh();
+  const auto us =
+      static_cast<std::uint64_t>(clock_.cached_monotonic_us() - std::exchange(turn_began_us_, 0));
+  KeyspaceStats::bump(stats_.turns);
+  KeyspaceStats::bump(stats_.turn_us, us);
+  raise(stats_.turn_us_max, us);
+  const std::uint64_t commands = stats_.commands.load(std::memory_order_relaxed);
+  const std::uint64_t before = std::exchange(commands_before_, commands);
+  if (commands > before) raise(stats_.turn_commands_max, commands - before);
+}
+
+void Worker::limit_tracking_table() {
+  constexpr std::int64_t kBudgetUs = 500;
+  const auto most = static_cast<std::uint64_t>(config_->tracking_table_max_keys);
+  if (most == 0 || server_.keyspace().tracked().keys.load(std::memory_order_relaxed) <= most) {
+    return;
+  }
+  if (!dispatcher_->limit_tracked(most, kBudgetUs)) loop_.do_not_wait();
 }
 
 // Where replies wait for a sync anyway, turns that follow each other at once share a frame.
@@ -183,7 +218,10 @@ void Worker::write_journal(bool active) {
     const std::int64_t now_us = clock_.cached_monotonic_us();
     if (always && active && sync_wish_ == 0 && now_us - flushed_us_ < kGatherUs) return;
     flushed_us_ = now_us;
+    const std::int64_t began_us = clock_.monotonic_us();
     journal.flush();
+    KeyspaceStats::bump(stats_.journal_us,
+                        static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
   }
   if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
 }
@@ -431,6 +469,11 @@ void Worker::deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply
   });
 }
 
+void Worker::invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                        Lsn lsn) {
+  invalidator_.invalidate(std::move(invalidations), source, lsn);
+}
+
 void Worker::free_later(std::vector<std::unique_ptr<Object>>&& garbage) {
   server_.background().free_later(std::move(garbage));
 }
@@ -457,12 +500,17 @@ void Worker::reset_stats() {
     counter.store(0, std::memory_order_relaxed);
   };
   for (auto* counter : {&stats_.commands, &stats_.input_bytes, &stats_.output_bytes, &stats_.reads,
-                        &stats_.writes, &stats_.errors}) {
+                        &stats_.writes, &stats_.errors, &stats_.turns, &stats_.turn_us,
+                        &stats_.turn_us_max, &stats_.turn_commands_max, &stats_.journal_us,
+                        &stats_.cron_us}) {
     clear(*counter);
   }
   Dispatcher& dispatcher = *shared_dispatcher_.load();
   KeyspaceStats& keys = dispatcher.stats();
-  for (auto* counter : {&keys.hits, &keys.misses, &keys.expired, &keys.evicted}) clear(*counter);
+  for (auto* counter :
+       {&keys.hits, &keys.misses, &keys.expired, &keys.expired_members, &keys.evicted}) {
+    clear(*counter);
+  }
   for (CommandStats& stats : dispatcher.command_stats()) {
     for (auto* counter : {&stats.calls, &stats.cycles, &stats.rejected, &stats.failed}) {
       clear(*counter);
@@ -503,13 +551,15 @@ void Worker::feed_monitors(const SharedBytes& line) {
 // ---- now and then -------------------------------------------------------------------------------
 
 void Worker::cron() {
-  clock_.refresh();
+  refresh_clock();
+  const std::int64_t began_us = clock_.cached_monotonic_us();
   follow_config();
-  clients_cron(clock_.cached_monotonic_us());
+  clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
   if (!server_.loading()) start_expiry();
   if (index_ == 0) server_.cron();
+  KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
 
 void Worker::clients_cron(std::int64_t now_us) {

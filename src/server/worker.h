@@ -26,6 +26,7 @@
 #include "src/server/client.h"
 #include "src/server/config_store.h"
 #include "src/server/pubsub.h"
+#include "src/server/tracking.h"
 
 namespace memoir {
 
@@ -53,6 +54,13 @@ struct WorkerStats {
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> errors{0};
   std::atomic<std::uint64_t> blocked{0};  // clients blocked now
+  // Turns of the loop that had something to do, and their time.
+  std::atomic<std::uint64_t> turns{0};
+  std::atomic<std::uint64_t> turn_us{0};
+  std::atomic<std::uint64_t> turn_us_max{0};
+  std::atomic<std::uint64_t> turn_commands_max{0};
+  std::atomic<std::uint64_t> journal_us{0};  // of that: writing the journal
+  std::atomic<std::uint64_t> cron_us{0};     // and what is done now and then
 };
 
 class Worker final : public DispatchHost {
@@ -70,8 +78,12 @@ class Worker final : public DispatchHost {
   unsigned index() const { return index_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
   Subscriptions& subscriptions() { return subscriptions_; }
+  Invalidator& invalidator() { return invalidator_; }
   WorkerClock& clock() { return clock_; }
-  void refresh_clock() { clock_.refresh(); }
+  void refresh_clock() {
+    clock_.refresh();
+    if (turn_began_us_ == 0) turn_began_us_ = clock_.cached_monotonic_us();
+  }
   // Any thread.
   const WorkerStats& stats() const { return stats_; }
   const KeyspaceStats& keyspace_stats() const { return shared_dispatcher_.load()->stats(); }
@@ -154,6 +166,8 @@ class Worker final : public DispatchHost {
   void notify(const KeyEvent& event, Lsn lsn) override;
   void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
   void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                  Lsn lsn) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
   void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
@@ -173,7 +187,9 @@ class Worker final : public DispatchHost {
   };
 
   void end_of_turn();
+  void count_turn();
   void run_waiting();
+  void limit_tracking_table();
   void send_outputs();
   void write_journal(bool active);
   void tell_busy(bool busy);
@@ -200,11 +216,13 @@ class Worker final : public DispatchHost {
   WorkerClock clock_;
   std::shared_ptr<const Config> config_;
   std::uint64_t config_version_{0};
+  std::shared_ptr<const Collation> collation_;
   RequestLimits request_limits_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
   std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
   Subscriptions subscriptions_;
+  Invalidator invalidator_;
   WorkerStats stats_;
   mutable std::mutex errors_mutex_;
   std::map<Bytes, std::uint64_t, std::less<>> errors_;
@@ -227,6 +245,8 @@ class Worker final : public DispatchHost {
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client
   std::atomic<bool> wants_progress_{false};
   std::int64_t expire_left_us_{0};
+  std::int64_t turn_began_us_{0};  // 0: nothing to do yet
+  std::uint64_t commands_before_{0};  // the turn
   bool stopping_{false};
 
   // Last: their callbacks use what is above.

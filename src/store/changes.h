@@ -42,26 +42,58 @@ struct KeyEvent {
 struct KeyRef {
   unsigned db;
   Bytes key;
+  bool awaited = true;  // false: the change is none that anybody waits for, though watched
+};
+
+// What time, or eviction, took: a key, or some members of its value.
+struct Removal {
+  unsigned db;
+  Bytes key;
+  TypeId type = TypeId::kString;  // of the value whose members these are
+  std::vector<Bytes> members = {};  // none: the whole key
+};
+
+// An entry outside the tables, freed as one (entry.h).
+class Entry;
+struct DestroyEntry {
+  void operator()(Entry* entry) const;
 };
 
 struct Changes {
   std::uint64_t count = 0;            // how many changes; 0: nothing to journal
-  std::vector<KeyRef> expired;  // deleted because their time had come: journaled before the command
+  std::vector<Removal> expired;  // removed because their time had come: journaled before the command
+  // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
+  std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
-  std::vector<KeyRef> touched;        // changed keys of stripes where somebody watches or waits
+  // Changed keys of stripes where somebody watches, waits or tracks.
+  std::vector<KeyRef> touched;
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
   // clients.
   std::vector<unsigned> touched_databases;
+  // How many of `touched` and `touched_databases` those who track keys have been told of.
+  std::size_t touched_told = 0;
+  std::size_t databases_told = 0;
   // Values whose freeing is too long for now; the server frees them in the background.
   std::vector<std::unique_ptr<Object>> garbage;
+  // What readers see in place of values with members whose time is over but that must stay.
+  std::vector<std::unique_ptr<Entry, DestroyEntry>> views;
 
   void clear() {
+    clear_but_garbage();
+    garbage.clear();
+    views.clear();
+  }
+  void clear_but_garbage() {
     count = 0;
     expired.clear();
+    overdue.clear();
     events.clear();
+    clear_touched();
+  }
+  void clear_touched() {
     touched.clear();
     touched_databases.clear();
-    garbage.clear();
+    touched_told = databases_told = 0;
   }
 };
 

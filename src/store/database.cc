@@ -6,6 +6,7 @@
 #include "src/base/number.h"
 #include "src/store/edit.h"
 #include "src/store/string_edit.h"
+#include "src/store/undo.h"
 
 namespace memoir {
 namespace {
@@ -17,6 +18,12 @@ constexpr std::uint32_t kLfuCounterInitial = 5;
 
 std::uint32_t lfu_minutes(std::int64_t now_ms) {
   return static_cast<std::uint32_t>(now_ms / 60000) & 0xffff;
+}
+
+// What a notification says of members whose time is over.
+const char* expiry_event_of(TypeId type) {
+  if (type == TypeId::kHash) return "hexpired";
+  return type == TypeId::kSet ? "srem" : "zrem";
 }
 
 Entry* entry_at(const EntryTable::Place& place) {
@@ -68,6 +75,8 @@ std::uint32_t lfu_touched(std::uint32_t access, const RunEnvironment& env) {
   return lfu_minutes(env.now_ms) << 8 | counter;
 }
 
+void DestroyEntry::operator()(Entry* entry) const { Entry::destroy(entry); }
+
 void Database::touch(Entry* entry) {
   if (!env_->touch) return;
   entry->set_access(env_->access_policy == AccessPolicy::kLru
@@ -80,7 +89,7 @@ bool Database::expire_if_due(Entry* entry, std::uint64_t hash) {
   if (env_->expiry == ExpiryMode::kIgnore) return false;
   if (env_->expiry == ExpiryMode::kHide) return true;
   const Bytes key(entry->key());
-  env_->changes->expired.push_back({index_, key});
+  env_->changes->expired.push_back({.db = index_, .key = key});
   before_change(key, hash, entry);
   drop(key, hash);
   after_change(key, hash);
@@ -91,7 +100,72 @@ bool Database::expire_if_due(Entry* entry, std::uint64_t hash) {
 
 Entry* Database::peek(ByteView key, std::uint64_t hash) {
   Entry* entry = entry_at(shard(hash).keys.find(key, hash));
-  return entry && expire_if_due(entry, hash) ? nullptr : entry;
+  return entry && entry->may_expire() ? live_part(entry, hash) : entry;
+}
+
+// What is to be seen of an entry that may expire, as a whole or in parts; null if nothing.
+Entry* Database::live_part(Entry* entry, std::uint64_t hash) {
+  if (expire_if_due(entry, hash)) return nullptr;
+  if (!entry->has_member_expiry() || env_->expiry == ExpiryMode::kIgnore) return entry;
+  const std::int64_t earliest = entry->object()->earliest_member_ms();
+  const bool due = earliest != kNoExpiry && earliest < env_->now_ms;
+  if (env_->expiry == ExpiryMode::kHide) return due ? view_without_due(*entry) : entry;
+  if (due) return expire_members(entry, hash, SIZE_MAX) ? entry : nullptr;
+  if (earliest == kNoExpiry) unlist_members(entry, hash);
+  return entry;
+}
+
+// Removes members whose time is over. False if none was left and the key is gone.
+bool Database::expire_members(Entry* entry, std::uint64_t hash, std::size_t most) {
+  const Bytes key(entry->key());
+  Object* const value = entry->object();
+  before_change(key, hash, entry);
+  Removal removal{.db = index_, .key = key, .type = value->type()};
+  value->expire_members(env_->now_ms, most, removal.members);
+  KeyspaceStats::bump(env_->stats->expired_members, removal.members.size());
+  env_->changes->expired.push_back(std::move(removal));
+  notify(event_class_of(value->type()), expiry_event_of(value->type()), key);
+  const bool lives = value->size() != 0;
+  if (!lives) {
+    drop(key, hash);
+    notify(kEventGeneric, "del", key);
+  } else if (value->earliest_member_ms() == kNoExpiry) {
+    unlist_members(entry, hash);
+  }
+  after_change(key, hash);
+  return lives;
+}
+
+void Database::expire_members(ByteView key, std::size_t most) {
+  const std::uint64_t hash = hash_of(key);
+  Entry* const entry = entry_at(shard(hash).keys.find(key, hash));
+  if (!entry || !entry->has_member_expiry() || expire_if_due(entry, hash)) return;
+  const std::int64_t earliest = entry->object()->earliest_member_ms();
+  if (earliest == kNoExpiry) return unlist_members(entry, hash);
+  if (earliest < env_->now_ms) expire_members(entry, hash, most);
+}
+
+Entry* Database::view_without_due(const Entry& entry) {
+  std::unique_ptr<Object> value = entry.object()->copy();
+  std::vector<Bytes> due;
+  value->expire_members(env_->now_ms, SIZE_MAX, due);
+  if (value->size() == 0) return nullptr;
+  Entry* const view = Entry::make_object(entry.key(), std::move(value), entry.expire_ms());
+  view->set_access(entry.access());
+  env_->changes->views.emplace_back(view);
+  return view;
+}
+
+// A key that is changed here although others decide what expires loses the members that are
+// hidden, as a key that is created loses a hidden one (before_creation). Returns the entry itself.
+Entry* Database::drop_hidden(Entry* seen, ByteView key, std::uint64_t hash) {
+  Entry* const entry = entry_at(shard(hash).keys.find(key, hash));
+  if (entry == seen) return entry;
+  before_change(key, hash, entry);
+  std::vector<Bytes> hidden;
+  entry->object()->expire_members(env_->now_ms, SIZE_MAX, hidden);
+  after_change(key, hash);
+  return entry;
 }
 
 // Handlers ask for their keys in order, so it is mostly the one after the last. Searching them all
@@ -122,6 +196,7 @@ Entry* Database::lookup(ByteView key) {
 }
 
 void Database::before_change(ByteView key, std::uint64_t hash, const Entry* entry) {
+  if (env_->undo) [[unlikely]] env_->undo->before_change(index_, key, entry);
   ChangeObserver* observer = env_->stripes->keyspace().observer();
   if (observer) [[unlikely]] {
     Shard& where = shard(hash);
@@ -137,18 +212,17 @@ void Database::before_creation(ByteView key, std::uint64_t hash) {
   if (hidden) drop(key, hash);
 }
 
-void Database::after_change(ByteView key, std::uint64_t hash) {
+void Database::after_change(ByteView key, std::uint64_t hash, bool awaited) {
   Shard& where = shard(hash);
-  if (Bucket* bucket = where.keys.home(hash)) {
-    bucket->set_version(env_->stripes->keyspace().position());
-  }
-  signal_changed(key, hash);
+  if (Bucket* bucket = where.keys.home(hash)) stamp(bucket);
+  signal_changed(key, hash, awaited);
 }
 
-void Database::signal_changed(ByteView key, std::uint64_t hash) {
+void Database::signal_changed(ByteView key, std::uint64_t hash, bool awaited) {
   Stripe& where = stripe(hash);
-  if (where.has_watchers || where.has_waiters) [[unlikely]] {
-    env_->changes->touched.push_back({index_, Bytes(key)});
+  if (where.has_watchers || where.has_waiters || where.has_trackers ||
+      env_->stripes->keyspace().broadcasting()) [[unlikely]] {
+    env_->changes->touched.push_back({index_, Bytes(key), awaited});
   }
 }
 
@@ -157,12 +231,47 @@ void Database::notify(EventClass event_class, const char* name, ByteView key) {
   env_->changes->events.push_back({event_class, name, index_, Bytes(key)});
 }
 
-void Database::insert(Entry* entry, std::uint64_t hash) {
+// The second tables: of entries that may expire, and of those whose members may.
+void Database::list(Entry* entry, std::uint64_t hash) {
+  if (entry->has_expiry()) shard(hash).expires.insert({entry}, hash);
+  if (entry->has_member_expiry()) [[unlikely]] list_members(entry, hash);
+}
+
+void Database::unlist(Entry* entry, std::uint64_t hash) {
+  if (entry->has_expiry()) {
+    EntryTable& expires = shard(hash).expires;
+    expires.erase(expires.find(entry->key(), hash), hash);
+  }
+  if (entry->has_member_expiry()) [[unlikely]] unlist_members(entry, hash);
+}
+
+void Database::list_members(Entry* entry, std::uint64_t hash) {
+  Shard& where = shard(hash);
+  if (!where.member_expires) where.member_expires = std::make_unique<EntryTable>();
+  where.member_expires->insert({entry}, hash);
+  entry->set_member_expiry(true);
+}
+
+void Database::unlist_members(Entry* entry, std::uint64_t hash) {
+  EntryTable& listed = *shard(hash).member_expires;
+  listed.erase(listed.find(entry->key(), hash), hash);
+  entry->set_member_expiry(false);
+}
+
+void Database::list_member_expiry(ByteView key, std::uint64_t hash) {
+  Entry* const entry = entry_at(shard(hash).keys.find(key, hash));
+  if (!entry->has_member_expiry()) list_members(entry, hash);
+}
+
+EntryTable::Place Database::insert(Entry* entry, std::uint64_t hash) {
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
                                                               : lfu_initial(env_->now_ms));
-  Shard& where = shard(hash);
-  where.keys.insert({entry}, hash);
-  if (entry->has_expiry()) where.expires.insert({entry}, hash);
+  return insert_as_it_is(entry, hash);
+}
+
+EntryTable::Place Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
+  list(entry, hash);
+  return shard(hash).keys.insert({entry}, hash);
 }
 
 void Database::free_entry(Entry* entry) {
@@ -179,7 +288,7 @@ void Database::drop(ByteView key, std::uint64_t hash) {
   const EntryTable::Place place = where.keys.find(key, hash);
   if (!place) return;
   Entry* const entry = entry_at(place);
-  if (entry->has_expiry()) where.expires.erase(where.expires.find(key, hash), hash);
+  unlist(entry, hash);
   where.keys.erase(place, hash);
   free_entry(entry);
 }
@@ -191,6 +300,7 @@ void Database::replace(Entry* from, Entry* to, std::uint64_t hash) {
   const EntryTable::Place place = where.keys.find(key, hash);
   ASSERT(place && place.item().pointer == from);
   if (from->has_expiry()) EntryTable::replace(where.expires.find(key, hash), {to});
+  if (from->has_member_expiry()) EntryTable::replace(where.member_expires->find(key, hash), {to});
   EntryTable::replace(place, {to});
 }
 
@@ -203,12 +313,14 @@ EntryTable::Place Database::place_for_write(ByteView key, std::uint64_t hash) {
   return place;
 }
 
-// Puts a new entry in the place of its key's old one; without a place the key is new.
-void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash) {
+// Puts a new entry in the place of its key's old one; without a place the key is new. Returns where
+// it lies.
+EntryTable::Place Database::store(const EntryTable::Place& place, Entry* entry,
+                                  std::uint64_t hash) {
   if (!place) {
-    insert(entry, hash);
+    const EntryTable::Place fresh = insert(entry, hash);
     if (env_->events_wanted & kEventNew) notify(kEventNew, "new", entry->key());
-    return;
+    return fresh;
   }
   Shard& where = shard(hash);
   Entry* const old = entry_at(place);
@@ -219,11 +331,14 @@ void Database::store(const EntryTable::Place& place, Entry* entry, std::uint64_t
   } else if (entry->has_expiry()) {
     where.expires.insert({entry}, hash);
   }
+  if (old->has_member_expiry()) [[unlikely]] unlist_members(old, hash);
+  if (entry->has_member_expiry()) [[unlikely]] list_members(entry, hash);
   entry->set_access(env_->access_policy == AccessPolicy::kLru ? lru_now(env_->now_ms)
                                      : env_->touch ? lfu_touched(old->access(), *env_)
                                                    : old->access());
   EntryTable::replace(place, {entry});
   free_entry(old);
+  return place;
 }
 
 // Gives an entry another string without another allocation, if its form allows that and little
@@ -251,7 +366,7 @@ bool Database::set_in_place(Entry* entry, ByteView value, std::optional<std::int
 void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner,
                           std::int64_t expire_ms, const char* event) {
   const std::uint64_t hash = hash_of(key);
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   Entry* const old = entry_at(place);
   before_change(key, hash, old);
 
@@ -260,24 +375,32 @@ void Database::set_string(ByteView key, ByteView value, const SharedBytes& owner
   if (old && set_in_place(old, value, integer, expire_ms)) {
     // done
   } else if (integer) {
-    store(place, Entry::make_integer(key, *integer, expire_ms), hash);
+    place = store(place, Entry::make_integer(key, *integer, expire_ms), hash);
   } else if (value.size() <= Entry::kInlineBytesMax) {
-    store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
+    place = store(place, Entry::make_inline(key, value, Storage::kInline, expire_ms), hash);
   } else {
-    store(place, Entry::make_shared(key, owner ? owner : SharedBytes::copy_of(value), expire_ms),
-          hash);
+    SharedBytes shared = owner ? owner : SharedBytes::copy_of(value);
+    place = store(place, Entry::make_shared(key, std::move(shared), expire_ms), hash);
   }
-  add_changes();
-  after_change(key, hash);
-  if (event) notify(kEventString, event, key);
+  settle_stored(place, key, hash, kEventString, event);
 }
 
 void Database::set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms,
                            const char* event) {
   const std::uint64_t hash = hash_of(key);
+  EntryTable::Place place = place_for_write(key, hash);
+  before_change(key, hash, entry_at(place));
+  place = store(place, Entry::make_integer(key, value, expire_ms), hash);
+  settle_stored(place, key, hash, kEventString, event);
+}
+
+void Database::set_raw(ByteView key, SharedBytes value, const char* event) {
+  const std::uint64_t hash = hash_of(key);
   const EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_integer(key, value, expire_ms), hash);
+  const bool fits = value.size() <= Entry::kInlineBytesMax;
+  store(place, fits ? Entry::make_inline(key, value.view(), Storage::kInlineRaw)
+                    : Entry::make_shared(key, std::move(value)), hash);
   add_changes();
   after_change(key, hash);
   if (event) notify(kEventString, event, key);
@@ -287,18 +410,28 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
                           const char* event) {
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
-  const EntryTable::Place place = place_for_write(key, hash);
+  EntryTable::Place place = place_for_write(key, hash);
   before_change(key, hash, entry_at(place));
-  store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  place = store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
+  settle_stored(place, key, hash, event_class_of(type), event);
+}
+
+// The end of a write that stored a whole value at `place`.
+void Database::settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                             EventClass event_class, const char* event) {
   add_changes();
-  after_change(key, hash);
-  if (event) notify(event_class_of(type), event, key);
+  stamp(place.home);
+  signal_changed(key, hash);
+  if (event) notify(event_class, event, key);
 }
 
 bool Database::remove(ByteView key, const char* event) {
   const std::uint64_t hash = hash_of(key);
   Entry* entry = peek(key, hash);
   if (!entry) return false;
+  if (entry->has_member_expiry()) [[unlikely]] {
+    entry = entry_at(shard(hash).keys.find(key, hash));  // itself, not a view of it
+  }
   before_change(key, hash, entry);
   drop(key, hash);
   add_changes();
@@ -309,12 +442,15 @@ bool Database::remove(ByteView key, const char* event) {
 
 Entry* Database::take(ByteView key) {
   const std::uint64_t hash = hash_of(key);
-  Entry* entry = peek(key, hash);
-  if (!entry) return nullptr;
+  if (!peek(key, hash)) return nullptr;
+  EntryTable& keys = shard(hash).keys;
+  const EntryTable::Place place = keys.find(key, hash);
+  Entry* const entry = entry_at(place);  // itself, not the view of it that peek() may give
   before_change(key, hash, entry);
-  Shard& where = shard(hash);
-  if (entry->has_expiry()) where.expires.erase(where.expires.find(key, hash), hash);
-  where.keys.erase(where.keys.find(key, hash), hash);
+  const bool members_expire = entry->has_member_expiry();
+  unlist(entry, hash);
+  entry->set_member_expiry(members_expire);  // wherever it is put it is listed again
+  keys.erase(place, hash);
   after_change(key, hash);
   return entry;
 }
@@ -327,6 +463,14 @@ void Database::put(ByteView key, Entry* entry) {
   if (entry->key() != key) entry = Entry::rebuild(entry, key, entry->expire_ms());
   store(place, entry, hash);
   entry->set_access(access);
+  after_change(key, hash);
+}
+
+void Database::restore(ByteView key, Entry* entry) {
+  const std::uint64_t hash = hash_in_memory(key);
+  drop(key, hash);
+  if (entry) insert_as_it_is(entry, hash);
+  // The bucket's version may only grow, even where its keys are again what they were.
   after_change(key, hash);
 }
 
@@ -347,8 +491,11 @@ void Database::set_expiry(ByteView key, std::int64_t expire_ms) {
   }
   const Bytes copy(key);  // `key` may lie in the entry that rebuild() frees
   if (!wants) where.expires.erase(where.expires.find(copy, hash), hash);
+  EntryTable::Place members;
+  if (entry->has_member_expiry()) members = where.member_expires->find(copy, hash);
   Entry* const rebuilt = Entry::rebuild(entry, copy, expire_ms);
   EntryTable::replace(place, {rebuilt});
+  if (members) EntryTable::replace(members, {rebuilt});
   if (wants) where.expires.insert({rebuilt}, hash);
   add_changes();
   after_change(copy, hash);

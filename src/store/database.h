@@ -25,10 +25,11 @@ inline constexpr std::string_view kWrongType =
 
 enum class IfMissing : bool { kNone, kCreate };
 
-// What happens to a key whose time is over: the moment it was to live to lies in the past.
+// What happens to a key, or a member of a collection, whose time is over: the moment it was to live
+// to lies in the past.
 enum class ExpiryMode : std::uint8_t {
   kDelete,  // a primary: it is removed, and the removal journaled
-  kHide,    // a replica: it is not seen, but stays until the primary says so
+  kHide,    // a replica: it is not seen, but stays until the primary says so, or a change here
   kIgnore,  // replay and the primary's stream: it is there
 };
 
@@ -47,12 +48,16 @@ struct KeyspaceStats {
   std::atomic<std::uint64_t> hits{0};
   std::atomic<std::uint64_t> misses{0};
   std::atomic<std::uint64_t> expired{0};
+  std::atomic<std::uint64_t> expired_members{0};
   std::atomic<std::uint64_t> evicted{0};
+  std::atomic<std::uint64_t> changes{0};
   // Only the owning worker counts, so no locked instruction is needed.
   static void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
 };
+
+class UndoLog;
 
 // What a run brings along; shared by the handles of all databases it touches.
 struct RunEnvironment {
@@ -71,6 +76,7 @@ struct RunEnvironment {
   unsigned lfu_log_factor = 10;
   unsigned lfu_decay_minutes = 1;
   Random* random = nullptr;
+  UndoLog* undo = nullptr;  // of a run that may be rolled back (undo.h)
 };
 
 template <class T>
@@ -87,7 +93,9 @@ class Database {
 
   // --- reading
   // --------------------------------------------------------------------------------------- The
-  // entry of a live key, or nullptr. Does not count as an access.
+  // entry of a live key, or nullptr. Its value is without members whose time is over: they are
+  // removed first, or, where that is not ours to do, it is a copy without them that lasts for the
+  // run. Does not count as an access.
   Entry* peek(ByteView key) { return peek(key, hash_of(key)); }
   Entry* peek(ByteView key, std::uint64_t hash);
   // The same for a read command: counts hit or miss, touches the access clock, notifies key misses.
@@ -104,6 +112,7 @@ class Database {
   Entry* lookup_to_change(ByteView key) { return lookup_to_change(key, hash_of(key)); }
   Entry* lookup_to_change(ByteView key, std::uint64_t hash) {
     Entry* entry = peek(key, hash);
+    if (entry && entry->has_member_expiry()) [[unlikely]] entry = drop_hidden(entry, key, hash);
     if (entry) touch(entry);
     return entry;
   }
@@ -114,6 +123,8 @@ class Database {
   // change of an object (edit.h). Empty guard if the key is missing and mode is kNone.
   template <class T>
   Result<Edit<T>> edit(ByteView key, IfMissing mode = IfMissing::kNone);
+  // The same for any type whose members may end (edit.h); an empty guard if the key is missing.
+  Result<Edit<Object>> edit_members(ByteView key);
   // The same for strings (string_edit.h).
   Result<StringEdit> edit_string(ByteView key, IfMissing mode);
 
@@ -123,6 +134,8 @@ class Database {
   void set_string(ByteView key, ByteView value, const SharedBytes& owner, std::int64_t expire_ms,
                   const char* event = "set");
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
+  // Sets a string without expiry that stays text even where it is a number's ("raw"): BITOP.
+  void set_raw(ByteView key, SharedBytes value, const char* event);
   // Sets an object, whatever was there; notified under the type's class.
   void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                   const char* event);
@@ -134,15 +147,24 @@ class Database {
   // Puts an entry taken elsewhere under `key`, replacing what is there; no event.
   void put(ByteView key, Entry* entry);
 
+  // Makes `entry`, which is given to the table, what is under its key (null: nothing is), whatever
+  // is there now; no event, no touch, no change counted. For rollback.
+  void restore(ByteView key, Entry* entry);
+
   // Sets (kNoExpiry: removes) the expiry of an existing key; counts as a change; no event.
   void set_expiry(ByteView key, std::int64_t expire_ms);
+
+  // Says that a member of the key's value has got a time (Edit::set_member_time does).
+  void list_member_expiry(ByteView key, std::uint64_t hash);
+  // Removes at most `most` members of a key's value whose time is over; for the background.
+  void expire_members(ByteView key, std::size_t most);
 
   // --- bookkeeping for handlers that change something by other ways
   // ----------------------------------------
   void notify(EventClass event_class, const char* name, ByteView key);
   void add_changes(std::uint64_t count = 1) { env_->changes->count += count; }
-  // Tells watchers and waiting clients that `key` is another now.
-  void signal_changed(ByteView key, std::uint64_t hash);
+  // Tells watchers and, if it may be what they wait for, waiting clients that `key` is another now.
+  void signal_changed(ByteView key, std::uint64_t hash, bool awaited = true);
 
   std::uint64_t hash_of(ByteView key) const {
     const std::span<const HashedKey> known = env_->hashed_keys;
@@ -158,9 +180,9 @@ class Database {
   // The same for a missing key that is about to be created. One that is only hidden, since its time
   // is over and this is not the place where keys expire, goes.
   void before_creation(ByteView key, std::uint64_t hash);
-  void after_change(ByteView key, std::uint64_t hash);
+  void after_change(ByteView key, std::uint64_t hash, bool awaited = true);
   // Inserts a new entry for a missing key, with a fresh access clock; no event.
-  void insert(Entry* entry, std::uint64_t hash);
+  EntryTable::Place insert(Entry* entry, std::uint64_t hash);
   // Removes the entry of `key` without event; its value is freed (in the background if large).
   void drop(ByteView key, std::uint64_t hash);
   // Exchanges the entry of an existing key for a rebuilt one.
@@ -168,11 +190,23 @@ class Database {
 
  private:
   bool expire_if_due(Entry* entry, std::uint64_t hash);
+  Entry* live_part(Entry* entry, std::uint64_t hash);
+  bool expire_members(Entry* entry, std::uint64_t hash, std::size_t most);
+  Entry* view_without_due(const Entry& entry);
+  Entry* drop_hidden(Entry* seen, ByteView key, std::uint64_t hash);
+  void list(Entry* entry, std::uint64_t hash);
+  void unlist(Entry* entry, std::uint64_t hash);
+  void list_members(Entry* entry, std::uint64_t hash);
+  void unlist_members(Entry* entry, std::uint64_t hash);
   void touch(Entry* entry);
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
+  EntryTable::Place insert_as_it_is(Entry* entry, std::uint64_t hash);
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
-  void store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
+  void stamp(Bucket* home) { home->set_version(env_->stripes->keyspace().position()); }
+  void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
+                     EventClass event_class, const char* event);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
                     std::int64_t expire_ms);
 

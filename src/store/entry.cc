@@ -51,6 +51,7 @@ Entry* Entry::make_shared(ByteView key, SharedBytes value, std::int64_t expire_m
 
 Entry* Entry::make_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms) {
   Entry* entry = make(value->type(), Storage::kObject, key, expire_ms, 0);
+  if (value->earliest_member_ms() != kNoExpiry) entry->set_member_expiry(true);
   entry->set_payload(reinterpret_cast<std::uint64_t>(value.release()));
   return entry;
 }
@@ -65,7 +66,29 @@ Entry* Entry::rebuild(Entry* from, ByteView key, std::int64_t expire_ms) {
     entry->set_payload(from->payload());
   }
   entry->access_ = from->access_;
+  entry->set_member_expiry(from->has_member_expiry());
   release(from);
+  return entry;
+}
+
+Entry* Entry::copy(const Entry& from, ByteView key) {
+  Entry* entry = nullptr;
+  switch (from.storage()) {
+    case Storage::kInline:
+    case Storage::kInlineRaw:
+      entry = make_inline(key, from.bytes(), from.storage(), from.expire_ms());
+      break;
+    case Storage::kInteger:
+      entry = make_integer(key, from.integer(), from.expire_ms());
+      break;
+    case Storage::kShared:
+      entry = make_shared(key, from.shared(), from.expire_ms());
+      break;
+    case Storage::kObject:
+      entry = make_object(key, from.object()->copy(), from.expire_ms());
+      break;
+  }
+  entry->access_ = from.access_;
   return entry;
 }
 
@@ -105,6 +128,13 @@ void Entry::set_inline(ByteView value, Storage storage) {
   value_size_ = static_cast<std::uint8_t>(value.size());
   type_storage_ = static_cast<std::uint8_t>((type_storage_ & 15) |
                                             static_cast<unsigned>(storage) << 4);
+}
+
+char* Entry::grow_inline(std::size_t size) {
+  char* const data = inline_data();
+  std::memset(data + value_size_, 0, size - value_size_);
+  set_inline({data, size}, Storage::kInlineRaw);
+  return data;
 }
 
 const char* Entry::encoding() const {

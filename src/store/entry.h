@@ -32,8 +32,6 @@ enum class Storage : std::uint8_t {
   kObject,     // any other type
 };
 
-inline constexpr std::int64_t kNoExpiry = -1;
-
 class Entry {
  public:
   static constexpr std::size_t kInlineBytesMax = 255;
@@ -48,6 +46,9 @@ class Entry {
                             std::int64_t expire_ms = kNoExpiry);
   // The same value (moved, not copied) under another key or with another expiry; `from` is freed.
   static Entry* rebuild(Entry* from, ByteView key, std::int64_t expire_ms);
+  // A new entry with the same value, expiry, encoding and access clock under `key`. A long string
+  // is shared, an object copied.
+  static Entry* copy(const Entry& from, ByteView key);
   // Frees the entry and its value.
   static void destroy(Entry* entry);
   // Frees the entry alone and hands out its value, for background freeing.
@@ -70,6 +71,15 @@ class Entry {
   // Only for an entry that has one.
   void set_expire_ms(std::int64_t ms) { store_at(expiry_offset(), ms); }
 
+  // Whether members of its value may end: then it stands in Shard::member_expires. Stays true until
+  // somebody sees that none does any more.
+  bool has_member_expiry() const { return (flags_ & kMembersExpire) != 0; }
+  void set_member_expiry(bool on) {
+    flags_ = static_cast<std::uint8_t>(on ? flags_ | kMembersExpire : flags_ & ~kMembersExpire);
+  }
+  // Whether time may take anything of it.
+  bool may_expire() const { return (flags_ & (kExpires | kMembersExpire)) != 0; }
+
   Object* object() const { return reinterpret_cast<Object*>(payload()); }
   std::int64_t integer() const { return static_cast<std::int64_t>(payload()); }
   void set_integer(std::int64_t value) { store_at(payload_offset(), value); }
@@ -88,6 +98,8 @@ class Entry {
   std::size_t inline_capacity() const;
   // Overwrites the inline value; `value` must fit.
   void set_inline(ByteView value, Storage storage);
+  // Lengthens the inline value with zero bytes to `size`, which must fit; it is raw from now on.
+  char* grow_inline(std::size_t size);
 
   // The access clock: seconds for LRU, or LFU's minutes << 8 | counter.
   std::uint32_t access() const { return access_; }
@@ -103,6 +115,7 @@ class Entry {
  private:
   static constexpr std::uint8_t kExpires = 1;
   static constexpr std::uint8_t kWideKey = 2;
+  static constexpr std::uint8_t kMembersExpire = 4;
 
   static Entry* make(TypeId type, Storage storage, ByteView key, std::int64_t expire_ms,
                      std::size_t inline_bytes);

@@ -8,13 +8,15 @@ Keyspace::Keyspace(unsigned databases)
   for (unsigned db = 0; db < databases; ++db) physical_.push_back(db);
 }
 
+void free_entries(Shard& shard) {
+  shard.expires.clear();
+  shard.member_expires.reset();
+  shard.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
+}
+
 Keyspace::~Keyspace() {
   for (unsigned i = 0; i < kStripes; ++i) {
-    for (unsigned db = 0; db < databases(); ++db) {
-      Shard& one = shard(i, db);
-      one.expires.clear();
-      one.keys.clear([](TableItem item) { Entry::destroy(static_cast<Entry*>(item.pointer)); });
-    }
+    for (unsigned db = 0; db < databases(); ++db) free_entries(shard(i, db));
   }
 }
 

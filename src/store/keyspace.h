@@ -27,14 +27,23 @@ using Lsn = std::uint64_t;
 inline constexpr unsigned kStripes = 256;
 inline unsigned stripe_of(std::uint64_t hash) { return hash & (kStripes - 1); }
 
-// One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry.
+// One database's part in one stripe. `expires` holds the entries of `keys` that have an expiry,
+// `member_expires` those whose members may end (Entry::has_member_expiry); it is made with the
+// first.
 struct alignas(64) Shard {
   EntryTable keys;
   EntryTable expires;
-};
+  std::unique_ptr<EntryTable> member_expires;
 
-// What clients watch and wait for on keys of a stripe; see src/command/watching.h and waiting.h,
-// which derive from it. Kept behind a pointer: most stripes have none.
+  std::size_t member_expires_size() const { return member_expires ? member_expires->size() : 0; }
+};
+static_assert(sizeof(Shard) == 64);
+
+// Empties the tables of a shard and frees what was in them.
+void free_entries(Shard& shard);
+
+// What clients watch, wait for and track on keys of a stripe; see src/command/watching.h, waiting.h
+// and tracking.h, which derive from it. Kept behind a pointer: most stripes have none.
 class StripeAttachment {
  public:
   virtual ~StripeAttachment() = default;
@@ -45,8 +54,10 @@ struct alignas(64) Stripe {
   Lsn last_lsn{0};  // end of the last record that concerns this stripe
   bool has_watchers{false};
   bool has_waiters{false};
+  bool has_trackers{false};
   std::unique_ptr<StripeAttachment> watchers;
   std::unique_ptr<StripeAttachment> waiters;
+  std::unique_ptr<StripeAttachment> trackers;
 };
 
 // A set of stripes, as bits.
@@ -87,6 +98,12 @@ struct RdbSettings {
   bool verify_payloads = true;  // false: RESTORE ignores checksums (DEBUG)
 };
 
+// How much is tracked in all stripes; changed under the lock of the stripe concerned.
+struct TrackedTotals {
+  std::atomic<std::uint64_t> keys{0};
+  std::atomic<std::uint64_t> items{0};  // pairs of a key and a client
+};
+
 class Keyspace {
  public:
   explicit Keyspace(unsigned databases);
@@ -118,6 +135,11 @@ class Keyspace {
   // All stripes must be locked.
   void set_observer(ChangeObserver* observer) { observer_ = observer; }
 
+  // Whether some client wants to hear of every change (CLIENT TRACKING BCAST).
+  bool broadcasting() const { return broadcasting_.load(std::memory_order_relaxed); }
+  void set_broadcasting(bool on) { broadcasting_.store(on); }
+  TrackedTotals& tracked() { return tracked_; }
+
   // Read under any stripe lock; changed while all stripes are locked.
   EncodingLimits limits;
   RdbSettings rdb;
@@ -128,6 +150,8 @@ class Keyspace {
   std::unique_ptr<Shard[]> shards_;
   std::vector<unsigned> physical_;
   std::atomic<Lsn> position_{0};
+  std::atomic<bool> broadcasting_{false};
+  TrackedTotals tracked_;
   ChangeObserver* observer_{nullptr};
   bool locking_{true};
 };

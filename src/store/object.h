@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "src/base/bytes.h"
 #include "src/base/result.h"
@@ -25,6 +26,14 @@ enum class TypeId : std::uint8_t {
   kHash = 4,
   kStream = 6,
 };
+
+// No time at all, where a moment in Unix milliseconds is expected.
+inline constexpr std::int64_t kNoExpiry = -1;
+// What there is instead of a moment for a member that is not there.
+inline constexpr std::int64_t kNoMember = -2;
+
+// Moments at which members end are below this, as in Redis.
+inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
 
 class RdbWriter;
 
@@ -54,6 +63,27 @@ class Object {
   // encoding, and then the value itself.
   virtual RdbType rdb_type() const = 0;
   virtual void save(RdbWriter& out) const = 0;
+
+  // --- members that end
+  // -------------------------------------------------------------------------------- Whether members
+  // of this type of value may end; then it overrides all that follows.
+  virtual bool members_may_end() const { return false; }
+  // The earliest moment at which a member ends; kNoExpiry if none does.
+  virtual std::int64_t earliest_member_ms() const { return kNoExpiry; }
+  // When a member ends: kNoExpiry if it does not, kNoMember if it is not there.
+  virtual std::int64_t member_ms(ByteView member) const {
+    (void)member;
+    return kNoMember;
+  }
+  // Sets (kNoExpiry: removes) the moment at which a member that is there ends.
+  virtual void set_member_ms(ByteView member, std::int64_t ms) { (void)member, (void)ms; }
+  // Removes a member that is there.
+  virtual void remove_member(ByteView member) { (void)member; }
+  // Removes members that end before `now_ms`, the earliest first and at most `most`, and appends
+  // them to `ended`.
+  virtual void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) {
+    (void)now_ms, (void)most, (void)ended;
+  }
 };
 
 // Receives what makes a value what it is, independent of encoding and insertion order.
@@ -62,6 +92,8 @@ class DigestSink {
   virtual ~DigestSink() = default;
   virtual void ordered(ByteView part) = 0;                              // mixDigest
   virtual void unordered(std::span<const ByteView> element_parts) = 0;  // xorDigest of mixed parts
+  // The same for an element that ends.
+  virtual void ending(std::span<const ByteView> element_parts) { unordered(element_parts); }
 };
 
 }  // namespace memoir

@@ -39,6 +39,8 @@ enum class RdbType : std::uint8_t {
   kHashListpackExPreGa = 23,
   kHashMetadata = 24,
   kHashListpackEx = 25,
+  // Memoir's own: sets and sorted sets whose members expire.
+  kTimedMembers = 200,
 };
 
 enum class RdbOpcode : std::uint8_t {
@@ -56,8 +58,12 @@ enum class RdbOpcode : std::uint8_t {
   kEof = 255,
 };
 
-// What DUMP writes: Redis 7.2's version. What is read: up to that of Redis 8.0.
-inline constexpr unsigned kRdbVersionWritten = 11;
+// What is read: up to the version of Redis 8.0.
 inline constexpr unsigned kRdbVersionMax = 12;
+// What DUMP writes: Redis 7.2's, but for types that are newer.
+inline constexpr unsigned kRdbVersionWritten = 11;
+constexpr unsigned rdb_version_of(RdbType type) {
+  return type >= RdbType::kHashMetadataPreGa ? kRdbVersionMax : kRdbVersionWritten;
+}
 
 }  // namespace memoir

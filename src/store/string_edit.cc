@@ -72,10 +72,7 @@ char* StringEdit::grow_to(std::size_t size) {
   size = std::max(size, old_size);
   if (entry_->storage() == Storage::kShared) return grow_shared(size);
   if (entry_->storage() != Storage::kInteger && size <= entry_->inline_capacity()) {
-    char padded[Entry::kInlineBytesMax] = {};
-    std::memcpy(padded, entry_->bytes().data(), old_size);
-    entry_->set_inline({padded, size}, Storage::kInlineRaw);
-    return entry_->inline_data();
+    return entry_->grow_inline(size);
   }
   const ByteView old = view(scratch);
   if (size <= Entry::kInlineBytesMax) {
@@ -89,6 +86,40 @@ char* StringEdit::grow_to(std::size_t size) {
   std::memset(grown.data() + old.size(), 0, size - old.size());
   char* const data = grown.data();
   exchange(Entry::make_shared(entry_->key(), std::move(grown), entry_->expire_ms()));
+  return data;
+}
+
+char* StringEdit::resize(std::size_t size, std::size_t slack) {
+  const Storage storage = entry_->storage();
+  if (storage == Storage::kShared) {
+    SharedBytes value = entry_->shared();
+    entry_->set_shared(SharedBytes());
+    if (!value.unique() || value.capacity() < size) {
+      SharedBytes moved = SharedBytes::with_size(size, size + slack);
+      std::memcpy(moved.data(), value.data(), std::min(size, value.size()));
+      value = std::move(moved);
+    }
+    value.set_size(size);
+    char* const data = value.data();
+    entry_->set_shared(std::move(value));
+    return data;
+  }
+  if (storage != Storage::kInteger && size <= entry_->inline_capacity()) {
+    entry_->set_inline({entry_->inline_data(), size}, Storage::kInlineRaw);
+    return entry_->inline_data();
+  }
+  char scratch[kIntegerCharsMax];
+  const ByteView old = view(scratch);
+  if (size <= Entry::kInlineBytesMax) {
+    Bytes copy(old);
+    copy.resize(size);
+    exchange(Entry::make_inline(entry_->key(), copy, Storage::kInlineRaw, entry_->expire_ms()));
+    return entry_->inline_data();
+  }
+  SharedBytes moved = SharedBytes::with_size(size, size + slack);
+  std::memcpy(moved.data(), old.data(), std::min(size, old.size()));
+  char* const data = moved.data();
+  exchange(Entry::make_shared(entry_->key(), std::move(moved), entry_->expire_ms()));
   return data;
 }
 

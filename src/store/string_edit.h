@@ -43,6 +43,9 @@ class StringEdit {
   void write_at(std::size_t offset, ByteView bytes);
   // Makes room for `size` bytes (zero-padded) and gives them for direct changes (SETBIT, BITFIELD).
   char* grow_to(std::size_t size);
+  // Makes the value raw and `size` bytes long, cut or filled up with anything, and gives them for
+  // direct changes; one that has to move gets `slack` bytes of room ahead (HyperLogLogs).
+  char* resize(std::size_t size, std::size_t slack);
 
   void mark_changed(const char* event) {
     event_ = event;

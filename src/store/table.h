@@ -80,6 +80,12 @@ class Table {
   Table(Table&& other) noexcept
       : directory_(std::exchange(other.directory_, nullptr)), size_(std::exchange(other.size_, 0)),
         depth_(std::exchange(other.depth_, 0)) {}
+  Table& operator=(Table&& other) noexcept {
+    std::swap(directory_, other.directory_);
+    std::swap(size_, other.size_);
+    std::swap(depth_, other.depth_);
+    return *this;
+  }
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

@@ -1,7 +1,7 @@
 // Goal: a ScoreTree is the ordered set of its members, with ranks, and keeps its invariants at
 // every step.
 // Method: random operations beside a std::set; many equal scores, ordered and random insertion.
-#include "datatypes/sorted_set/score_tree.h"
+#include "datatypes/encoding/score_tree.h"
 
 #include <limits>
 #include <map>

@@ -66,6 +66,8 @@ COMMAND_INFO = [
         "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
     *[("client|" + sub, "subcommand", "client tracking is a later part") for sub in (
         "caching", "getredir", "tracking", "trackinginfo")],
+    ("multi", "arity", "MULTI ROLLBACK"),
+    ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
     ("watch", "flags", "later servers name no_multi"),
 ]

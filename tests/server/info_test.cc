@@ -45,7 +45,7 @@ TEST_CASE("INFO writes sections with Redis's field names", "[server][info]") {
         "cmdstat_config|get:calls=4,usec=10,usec_per_call=2.50,rejected_calls=1,failed_calls=2",
         "errorstat_ERR:count=3",
         "latency_percentiles_usec_config|get:p50=1.000,p99=2.000,p99.9=3.500",
-        "cluster_enabled:0", "db3:keys=10,expires=2,avg_ttl=500", "role:master"}) {
+        "cluster_enabled:0", "db3:keys=10,expires=2,avg_ttl=500,subexpiry=4", "role:master"}) {
     CAPTURE(line);
     CHECK(has_line(text, line));
   }

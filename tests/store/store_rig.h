@@ -96,10 +96,11 @@ inline Dump dump_of(Keyspace& keyspace, unsigned db) {
   return dump;
 }
 
-// Whether both tables of a shard are sound and list the same entries where they should.
+// Whether all tables of a shard are sound and list the same entries where they should.
 inline bool is_sound(const Shard& shard, unsigned stripe) {
   bool sound = shard.keys.verify() && shard.expires.verify();
   std::size_t with_expiry = 0;
+  std::size_t with_member_expiry = 0;
   shard.keys.for_each([&](TableItem item) {
     const auto* entry = static_cast<const Entry*>(item.pointer);
     const std::uint64_t hash = hash_in_memory(entry->key());
@@ -111,10 +112,15 @@ inline bool is_sound(const Shard& shard, unsigned stripe) {
     } else {
       sound = sound && !listed;
     }
+    const bool members_listed =
+        shard.member_expires && shard.member_expires->find(entry->key(), hash);
+    with_member_expiry += entry->has_member_expiry() ? 1 : 0;
+    sound = sound && entry->has_member_expiry() == members_listed;
     sound = sound && (entry->storage() != Storage::kObject ||
                       entry->object()->size() > 0);
   });
-  return sound && with_expiry == shard.expires.size();
+  return sound && with_expiry == shard.expires.size() &&
+         with_member_expiry == shard.member_expires_size();
 }
 
 inline bool is_sound(Keyspace& keyspace) {

@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "datatypes/sorted_set/scored_member.h"
+#include "datatypes/encoding/scored_member.h"
 #include "src/base/bytes.h"
 
 namespace memoir {

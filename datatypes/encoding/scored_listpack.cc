@@ -1,4 +1,4 @@
-#include "datatypes/sorted_set/scored_listpack.h"
+#include "datatypes/encoding/scored_listpack.h"
 
 #include <optional>
 

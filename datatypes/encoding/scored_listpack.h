@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "datatypes/encoding/listpack.h"
-#include "datatypes/sorted_set/ranges.h"
 #include "src/base/bytes.h"
 
 namespace memoir {

@@ -1,4 +1,4 @@
-#include "datatypes/sorted_set/score_tree.h"
+#include "datatypes/encoding/score_tree.h"
 
 #include <algorithm>
 #include <cstring>
