@@ -57,12 +57,20 @@ void check_sorted_set(SortedSet& set, const EncodingLimits& limits) {
   set.set("one more", 0.5, limits);
 }
 
+void check_stream(Stream& stream, const EncodingLimits& limits) {
+  REQUIRE(stream.verify());
+  StreamId next = stream.marks().last;
+  const Word pairs[] = {{"field", {}}, {"value", {}}};
+  if (next.increment()) stream.append(next, pairs, limits);
+  REQUIRE(stream.verify());
+}
+
 void check(Entry& entry, const EncodingLimits& limits) {
   const Bytes payload = dump_payload(entry, RdbCompression::kYes);
   auto again = load_payload(payload, "key", kNoExpiry, limits);
   REQUIRE(again);
   if (entry.is_string()) return;
-  REQUIRE(entry.object()->size() > 0);
+  REQUIRE((entry.object()->size() > 0 || entry.type() == TypeId::kStream));
   const auto copy = entry.object()->copy();
   REQUIRE(copy->size() == entry.object()->size());
   switch (entry.type()) {
@@ -74,6 +82,8 @@ void check(Entry& entry, const EncodingLimits& limits) {
       return check_set(static_cast<Set&>(*entry.object()), limits);
     case TypeId::kSortedSet:
       return check_sorted_set(static_cast<SortedSet&>(*entry.object()), limits);
+    case TypeId::kStream:
+      return check_stream(static_cast<Stream&>(*entry.object()), limits);
     default:
       return;
   }

@@ -12,6 +12,7 @@
 #include "datatypes/serial/values.h"
 #include "datatypes/set/set.h"
 #include "datatypes/sorted_set/sorted_set.h"
+#include "datatypes/stream/stream.h"
 #include "src/base/crc64.h"
 
 namespace memoir::payloads {
@@ -140,6 +141,8 @@ class Samples {
     add_sorted_sets();
     add_hashes();
     add_hashes_with_times();
+    add_members_with_times();
+    add_streams();
   }
   std::vector<Sample> all;
 
@@ -242,6 +245,82 @@ class Samples {
           out.string(triples);
         }));
     add("hash of triples, early", RdbType::kHashListpackExPreGa, string_body(triples));
+  }
+
+  void add_value(const char* name, std::unique_ptr<Object> value) {
+    const std::unique_ptr<Entry, EntryDestroyer> entry(
+        Entry::make_object("key", std::move(value)));
+    all.push_back({name, dump_payload(*entry, RdbCompression::kNo)});
+  }
+
+  void add_members_with_times() {
+    const EncodingLimits limits;
+    auto set = std::make_unique<Set>();
+    auto sorted = std::make_unique<SortedSet>();
+    for (const Bytes& member : mixed_) {
+      set->add(member, limits);
+      sorted->set(member, 1.5, limits);
+    }
+    for (const char* member : {"a", "1", "bc"}) {
+      set->set_member_ms(member, 1'900'000'000'000);
+      sorted->set_member_ms(member, 1'900'000'000'001);
+    }
+    add_value("set with times", std::move(set));
+    add_value("sorted set with times", std::move(sorted));
+  }
+
+  static std::unique_ptr<Stream> stream_with_groups() {
+    EncodingLimits limits;
+    limits.stream_node_entries = 4;
+    auto stream = std::make_unique<Stream>();
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+      const Bytes value = std::to_string(i);
+      const Word pairs[] = {{"field", {}}, {value, {}}, {i % 3 == 0 ? "other" : "name", {}},
+                            {"text", {}}};
+      stream->append({1000 + i / 2, i}, pairs, limits);
+    }
+    stream->erase({1001, 3});
+    stream->settle_first();
+    StreamGroup& group = stream->add_group("group", {1002, 5}, 3);
+    StreamConsumer& first = group.add_consumer("first", 500, 600);
+    StreamConsumer& second = group.add_consumer("second", 700);
+    group.deliver({1000, 1}, first, 600, 1);
+    group.deliver({1001, 2}, second, 650, 7);
+    stream->add_group("idle", {}, StreamGroup::kUnknown);
+    return stream;
+  }
+
+  void add_streams() {
+    add_value("stream", stream_with_groups());
+    add_value("empty stream", std::make_unique<Stream>());
+    const Bytes node = listpack_of({"1", "0", "1", "f", "0", "2", "0", "0", "v", "4"});
+    const auto old = [&](RdbWriter& out, bool second) {
+      const Bytes id("\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x01", 16);
+      out.length(1);
+      out.string(id);
+      out.string(node);
+      for (const int number : {1, 5, 1}) out.length(static_cast<std::uint64_t>(number));
+      if (second) {
+        for (const int number : {5, 1, 0, 0, 3}) out.length(static_cast<std::uint64_t>(number));
+      }
+      out.length(1);
+      out.string("group");
+      for (const int number : {5, 1}) out.length(static_cast<std::uint64_t>(number));
+      if (second) out.length(3);
+      out.length(1);
+      out.raw(id);
+      out.time_ms(777);
+      out.length(2);
+      out.length(1);
+      out.string("consumer");
+      out.time_ms(888);
+      out.length(1);
+      out.raw(id);
+    };
+    add("first streams", RdbType::kStreamListpacks,
+        body([&](RdbWriter& out) { old(out, false); }));
+    add("second streams", RdbType::kStreamListpacks2,
+        body([&](RdbWriter& out) { old(out, true); }));
   }
 
   const std::vector<Bytes> mixed_{"a", "1",        "bc", "-5",         "hello world", "4096",
