@@ -199,6 +199,14 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
   return execute(session, row, words, raw, keys, reply, nullptr);
 }
 
+RunOutcome Dispatcher::run_again(Session& session, const StoredRequest& request,
+                                 ReplyWriter& reply) {
+  read_clocks();
+  own_hashes_.clear();
+  hash_keys(*request.row, request.words, own_hashes_);
+  return execute(session, *request.row, request.words, {}, own_hashes_, reply, nullptr);
+}
+
 RunOutcome Dispatcher::reject(Session& session, const CommandTable::Row* row, const Error& error,
                               ReplyWriter& reply) {
   if (row) bump(command_stats_[row->index].rejected);

@@ -167,6 +167,9 @@ class Dispatcher {
   // where they are canonical, else empty.
   RunOutcome run(Session& session, std::span<const Word> words, ByteView raw, ReplyWriter& reply);
 
+  // Runs a request once more that ran before and was admitted then: what came after a wait.
+  RunOutcome run_again(Session& session, const StoredRequest& request, ReplyWriter& reply);
+
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 

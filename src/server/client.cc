@@ -232,7 +232,8 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
-  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers &&
+                              why != Blocked::kOnMigration;
   worker_.waiting(*this);
 }
 
@@ -242,7 +243,8 @@ void Client::block_on_keys(std::shared_ptr<Parked> parked) {
 }
 
 void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
-  if (blocked_ != Blocked::kOnKeys) return;  // the wait ended otherwise in the meantime
+  // Else the wait has ended otherwise in the meantime.
+  if (blocked_ != Blocked::kOnKeys && blocked_ != Blocked::kOnMigration) return;
   if (lsn > lsn_) lsn_ = lsn;
   const std::uint64_t begin = out_.end_position();
   out_.append_all(std::move(reply));

@@ -37,6 +37,7 @@ enum class Blocked : std::uint8_t {
   kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
   kOnWorkers,   // until all workers have taken over a change (ACL SETUSER)
+  kOnMigration,  // MIGRATE
   kByPause,     // CLIENT PAUSE
 };
 
@@ -100,7 +101,7 @@ class Client final : public Session, private ConnectionEvents {
   // --- what the worker does ----------------------------------------------------------------------
   // A parked request: who waits, and until when.
   void block_on_keys(std::shared_ptr<Parked> parked);
-  // The reply of a parked request.
+  // The reply of a parked request, or of a MIGRATE.
   void deliver(OutputBuffer&& reply, Lsn lsn);
   // The time is over, or CLIENT UNBLOCK; writes the reply for it. False if the reply is on its way.
   bool end_wait(UnblockReason reason);

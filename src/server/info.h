@@ -149,6 +149,7 @@ struct StatFigures {
   std::uint64_t denied_commands = 0;
   std::uint64_t denied_keys = 0;
   std::uint64_t denied_channels = 0;
+  std::uint64_t migration_connections = 0;  // cached, to targets of MIGRATE
 };
 
 struct ReplicationFigures {

@@ -237,8 +237,9 @@ void write_stats(const InfoSources& from, InfoWriter& to) {
   to.add("pubsub_channels", stats.channels);
   to.add("pubsub_patterns", stats.patterns);
   to.add("pubsubshard_channels", stats.shard_channels);
-  write_unknown_here(to, {"latest_fork_usec", "total_forks", "migrate_cached_sockets",
-                          "slave_expires_tracked_keys", "active_defrag_hits",
+  write_unknown_here(to, {"latest_fork_usec", "total_forks"});
+  to.add("migrate_cached_sockets", stats.migration_connections);
+  write_unknown_here(to, {"slave_expires_tracked_keys", "active_defrag_hits",
                           "active_defrag_misses", "active_defrag_key_hits",
                           "active_defrag_key_misses", "total_active_defrag_time",
                           "current_active_defrag_time"});

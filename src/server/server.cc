@@ -57,7 +57,7 @@ std::vector<std::span<const CommandSpec>> all_rows() {
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
                           command_commands(), debug_commands(), acl_commands(),
                           command_log_commands(), latency_commands(), memory_commands(),
-                          lolwut_commands()}) {
+                          lolwut_commands(), migrate_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -84,6 +84,7 @@ Server::Server(Config config, ServerOptions options)
   const auto workers =
       static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
   keyspace_.limits = encoding_limits(*now);
+  keyspace_.rdb.compression = now->rdbcompression;
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
   journal_ = idle_journal_.get();
@@ -99,6 +100,7 @@ Server::Server(Config config, ServerOptions options)
 // Clients go before the journal that their sessions are known to.
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
+  migrator_.reset();
   close_listeners();
   signals_.clear();
   workers_.clear();
@@ -238,6 +240,10 @@ void Server::register_hooks() {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
                     });
+  config_.on_change({"rdbcompression"}, [this](const Config&, const Config& to) {
+    keyspace_.rdb.compression = to.rdbcompression;
+    return Status(ok);
+  });
 }
 
 // Enough descriptors for maxclients, as far as the system grants them.
@@ -345,6 +351,7 @@ void Server::shut_down(Shutdown how) {
 int Server::end() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  migrator_.reset();
   if (loader_.joinable()) loader_.join();
   if (file_journal_ && !loading()) {
     log_notice("Calling fsync() on the journal.");

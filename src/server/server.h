@@ -31,6 +31,7 @@
 #include "src/server/config_store.h"
 #include "src/server/info.h"
 #include "src/server/latency.h"
+#include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/tracking.h"
@@ -86,6 +87,7 @@ class Server final : public ServerHooks, private JournalListener {
   Users& users() { return users_; }
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
+  Migrator& migrator() { return *migrator_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
@@ -250,6 +252,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::array<CommandLog, kCommandLogKinds> command_logs_;  // by CommandLogKind
   LatencyMonitor latency_;
   Background background_;
+  std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
   std::unique_ptr<FileJournal> file_journal_;

@@ -157,6 +157,7 @@ void Server::fill_stats(InfoSources& sources) {
   stats.denied_commands = security_log_.count(Denial::kCommand);
   stats.denied_keys = security_log_.count(Denial::kKey);
   stats.denied_channels = security_log_.count(Denial::kChannel);
+  stats.migration_connections = migrator_->cached_connections();
   stats.evicted_clients = read(evicted_clients_);
   stats.tracked_keys = read(keyspace_.tracked().keys);
   stats.tracked_items = read(keyspace_.tracked().items);

@@ -383,10 +383,17 @@ void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout, Re
       return reply.ok();
     case Blocked::kOnShutdown:
       return reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    case Blocked::kOnMigration:
     case Blocked::kByPause:
     case Blocked::kNot:
       return;
   }
+}
+
+Lsn Worker::run_again(Session& session, const StoredRequest& request, ReplyWriter& reply) {
+  clock_.refresh();
+  follow_config();
+  return dispatcher_->run_again(session, request, reply).lsn;
 }
 
 void Worker::accept_delivery(Delivery&& delivery) {

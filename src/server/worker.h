@@ -114,6 +114,9 @@ class Worker final : public DispatchHost {
   // Sends a message to the subscribers of all workers; returns how many get it.
   std::size_t publish(Topic topic, ByteView channel, ByteView text, Lsn lsn);
 
+  // A request of a client that waited in another way than on keys: see Dispatcher::run_again().
+  Lsn run_again(Session& session, const StoredRequest& request, ReplyWriter& reply);
+
   // --- what clients tell -------------------------------------------------------------------------
   void set_current(Client* client) { current_ = client; }
   Client* current() { return current_; }

@@ -92,6 +92,12 @@ class ChangeObserver {
                              const Bucket* bucket) = 0;
 };
 
+// How values are serialized and read back.
+struct RdbSettings {
+  bool compression = true;      // the directive rdbcompression
+  bool verify_payloads = true;  // false: RESTORE ignores checksums (DEBUG)
+};
+
 // How much is tracked in all stripes; changed under the lock of the stripe concerned.
 struct TrackedTotals {
   std::atomic<std::uint64_t> keys{0};
@@ -136,6 +142,7 @@ class Keyspace {
 
   // Read under any stripe lock; changed while all stripes are locked.
   EncodingLimits limits;
+  RdbSettings rdb;
 
  private:
   std::unique_ptr<Stripe[]> stripes_;
