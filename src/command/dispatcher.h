@@ -54,6 +54,7 @@ struct DispatchSettings {
   std::uint64_t notable_cycles = UINT64_MAX;
   std::size_t notable_request_bytes = SIZE_MAX;
   std::size_t notable_reply_bytes = SIZE_MAX;
+  std::int64_t busy_reply_threshold_ms = 5000;  // a script that runs longer lets others answer
   bool monitored = false;        // DispatchHost::monitor() is told of every run
   std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
@@ -312,6 +313,7 @@ class Dispatcher {
   ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
   void stamp(const LockedStripes& locked, Lsn lsn);
+  void add_nested_removals(Context& outer);
   void add_nested_effects(Context& outer, unsigned db, ByteView resp, std::size_t commands);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);

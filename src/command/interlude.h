@@ -35,6 +35,8 @@ class Dispatcher::Interlude {
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;
   std::vector<KeyRef> ready_;
+  std::vector<Invalidation> invalidations_;
+  std::uint64_t source_;
   bool serving_;
   bool out_of_memory_;
 };

@@ -4,8 +4,11 @@
 // What they did gathers in the outer run's effects, in order, so that its row's journal form
 // (kEffects) writes all of it as one record; events, watchers and waiting clients are told at the
 // outer run's end.
+#include <algorithm>
+
 #include "src/base/cycles.h"
 #include "src/command/interlude.h"
+#include "src/command/removals.h"
 #include "src/store/undo.h"
 
 namespace memoir {
@@ -21,21 +24,16 @@ void Dispatcher::run_nested(Context& outer, Session& session, const CommandTable
   const std::uint64_t began = cycles_;
   cycles_ = cycles_now();
   call(inner, row, words, reply);
+  const std::uint64_t taken = cycles_now() - cycles_;
+  cycles_ = began;
   CommandStats& stats = command_stats_[row.index];
   KeyspaceStats::bump(stats.calls);
-  KeyspaceStats::bump(stats.cycles, cycles_now() - cycles_);
-  cycles_ = began;
+  KeyspaceStats::bump(stats.cycles, taken);
+  if (settings.latency_tracking) count_latency(row.index, taken);
 
   const bool changed = changes_.count > 0;
   // A primary's own doing, whatever the script says of its commands.
-  for (const KeyRef& expired : changes_.expired) {
-    words_scratch_.clear();
-    const ByteView removal[] = {settings.lazyfree_expire ? "UNLINK" : "DEL", expired.key};
-    append_request(words_scratch_, removal);
-    add_nested_effects(outer, expired.db, words_scratch_, 1);
-    ++changes_.count;
-  }
-  changes_.expired.clear();
+  if (!changes_.expired.empty()) [[unlikely]] add_nested_removals(outer);
   const JournalForm form = row.spec->journal;
   const bool told = journaled == Journaled::kYes && form != JournalForm::kNone &&
                     !nested_effects_.suppressed();
@@ -49,6 +47,16 @@ void Dispatcher::run_nested(Context& outer, Session& session, const CommandTable
     }
   }
   changes_.count += changes_before;
+}
+
+void Dispatcher::add_nested_removals(Context& outer) {
+  for (const Removal& removal : changes_.expired) {
+    each_removal_request(removal, settings.lazyfree_expire ? "UNLINK" : "DEL", words_scratch_,
+                         [&](ByteView words) { add_nested_effects(outer, removal.db, words, 1); });
+    ++changes_.count;
+  }
+  tell_trackers(*outer.env_.stripes, changes_);
+  changes_.expired.clear();
 }
 
 void Dispatcher::add_nested_effects(Context& outer, unsigned db, ByteView resp,
@@ -96,6 +104,8 @@ void Dispatcher::undo_nested(Context& outer, UndoLog& undo, const NestedMark& ma
   changes_.events.resize(mark.events);
   changes_.touched.resize(mark.touched);
   changes_.touched_databases.resize(mark.touched_databases);
+  changes_.touched_told = std::min(changes_.touched_told, mark.touched);
+  changes_.databases_told = std::min(changes_.databases_told, mark.touched_databases);
   changes_.expired.clear();
   changes_.count = mark.changes;
 }
@@ -120,6 +130,8 @@ Dispatcher::Interlude::Interlude(Dispatcher& dispatcher)
       words_scratch_(std::exchange(dispatcher.words_scratch_, {})),
       pieces_(std::exchange(dispatcher.pieces_, {})),
       ready_(std::exchange(dispatcher.ready_, {})),
+      invalidations_(std::exchange(dispatcher.invalidations_, {})),
+      source_(dispatcher.source_),
       serving_(std::exchange(dispatcher.serving_, false)),
       out_of_memory_(dispatcher.out_of_memory_) {}
 
@@ -140,6 +152,8 @@ Dispatcher::Interlude::~Interlude() {
   dispatcher_.words_scratch_ = std::move(words_scratch_);
   dispatcher_.pieces_ = std::move(pieces_);
   dispatcher_.ready_ = std::move(ready_);
+  dispatcher_.invalidations_ = std::move(invalidations_);
+  dispatcher_.source_ = source_;
   dispatcher_.serving_ = serving_;
   dispatcher_.out_of_memory_ = out_of_memory_;
 }

@@ -81,6 +81,7 @@ enum CommandFlag : std::uint32_t {
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
   kBeyondKeys = 1U << 26,    // changes more than keys, so that a rollback cannot take it back
   kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
+  kTellsMonitor = 1U << 30,  // MONITOR sees it although it has kSkipMonitor
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.

@@ -40,24 +40,18 @@ std::size_t ScriptCache::memory_of(const Script& script) {
   return sizeof(Script) + kNodeBytes + script.body.size();
 }
 
-std::shared_ptr<Script> ScriptCache::add(const Sha& sha, ByteView body, std::uint32_t flags,
-                                         std::size_t head_bytes, From from) {
+void ScriptCache::add(std::shared_ptr<Script> script, From from) {
   if (from == From::kEval) {
     while (uses_.size() >= kEvictableMax) evict_oldest();
   }
-  auto script = std::make_shared<Script>();
-  script->sha = sha;
-  script->body = body;
-  script->flags = flags;
-  script->head_bytes = head_bytes;
   if (from == From::kEval) {
     script->evictable = true;
     script->use = uses_.insert(uses_.end(), script.get());
   }
   memory_ += memory_of(*script);
-  scripts_.emplace(sha, script);
+  const Sha sha = script->sha;
+  scripts_.emplace(sha, std::move(script));
   size_ = scripts_.size();
-  return script;
 }
 
 void ScriptCache::keep(Script& script) {

@@ -56,8 +56,7 @@ class ScriptCache {
   // Null if unknown.
   std::shared_ptr<Script> find(const Sha& sha) const;
   // A script that is not there yet.
-  std::shared_ptr<Script> add(const Sha& sha, ByteView body, std::uint32_t flags,
-                              std::size_t head_bytes, From from);
+  void add(std::shared_ptr<Script> script, From from);
   // SCRIPT LOAD of one that is there: it stays for good.
   void keep(Script& script);
   void touch(Script& script) {

@@ -161,6 +161,11 @@ class Keyspace {
   void set_busy(bool busy);
   // Any thread.
   bool busy() const { return busy_.load(std::memory_order_acquire); }
+  // Whether that run is this thread's, further up.
+  bool locked_by_this_thread() const {
+    const pthread_t owner = owner_.load(std::memory_order_relaxed);
+    return owner != 0 && pthread_equal(owner, pthread_self());
+  }
   // What the calling thread does meanwhile; null: it just waits.
   void set_waiter(StripeWaiter* waiter);
 
@@ -174,10 +179,6 @@ class Keyspace {
   }
   bool wait_for(unsigned index, Patience patience);
   void wait_otherwise();
-  bool locked_by_this_thread() const {
-    const pthread_t owner = owner_.load(std::memory_order_relaxed);
-    return owner != 0 && pthread_equal(owner, pthread_self());
-  }
 
   std::unique_ptr<Stripe[]> stripes_;
   // All in one array, a line each, so that a table is found without following pointers.
