@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "src/base/bytes.h"
 
@@ -115,26 +116,30 @@ int checked_loadstring(lua_State* lua) {
   return text_loaded(lua, load_text(lua, text, bytes, name));
 }
 
-// load(function): the pieces are put together first.
+// Asks the function at index 1 for the next piece of text, which is kept at index 3.
+const char* next_piece(lua_State* lua, void* first_piece, std::size_t* bytes) {
+  luaL_checkstack(lua, 2, "too many nested functions");
+  lua_pushvalue(lua, 1);
+  lua_call(lua, 0, 1);
+  *bytes = 0;
+  if (lua_isnil(lua, -1)) return nullptr;
+  if (!lua_isstring(lua, -1)) luaL_error(lua, "reader function must return a string");
+  auto& is_first = *static_cast<bool*>(first_piece);
+  if (std::exchange(is_first, false) && lua_tostring(lua, -1)[0] == LUA_SIGNATURE[0]) {
+    lua_pushliteral(lua, " ");  // as load_text()
+    lua_insert(lua, -2);
+    lua_concat(lua, 2);
+  }
+  lua_replace(lua, 3);
+  return lua_tolstring(lua, 3, bytes);
+}
+
 int checked_load(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(lua, 2, "=(load)");
-  Bytes text;
-  while (true) {
-    lua_pushvalue(lua, 1);
-    if (lua_pcall(lua, 0, 1, 0) != 0) return text_loaded(lua, LUA_ERRRUN);
-    if (lua_isnil(lua, -1)) break;
-    std::size_t bytes = 0;
-    const char* piece = lua_isstring(lua, -1) ? lua_tolstring(lua, -1, &bytes) : nullptr;
-    if (!piece) {
-      lua_pushliteral(lua, "reader function must return a string");
-      return text_loaded(lua, LUA_ERRRUN);
-    }
-    text.append(piece, bytes);
-    lua_pop(lua, 1);
-    if (bytes == 0) break;
-  }
-  return text_loaded(lua, load_text(lua, text.data(), text.size(), name));
+  lua_settop(lua, 3);
+  bool is_first = true;
+  return text_loaded(lua, lua_load(lua, next_piece, &is_first, name));
 }
 
 // An error that is a table with a text becomes the text, as scripts have known it before Redis 7.
@@ -183,7 +188,7 @@ void replace_functions(lua_State* lua) {
   lua_pushcfunction(lua, plain_pcall);
   lua_setfield(lua, -2, "pcall");
   lua_getfield(lua, -1, LUA_TABLIBNAME);
-  for (const char* name : {"insert", "remove", "sort", "setn"}) wrap(lua, name, writing);
+  wrap(lua, "insert", writing);  // the others change only what is there, which in a proxy is nothing
   for (const char* name : {"foreach", "foreachi"}) wrap(lua, name, reading);
   lua_pop(lua, 2);
 }

@@ -22,9 +22,10 @@ Error error(std::string_view text, ByteView detail = {}) {
   return Error(Bytes("ERR ").append(text).append(detail));
 }
 
-// "a,b,c"; an empty list names nothing that is known.
+// "a,b,c", or nothing at all.
 Result<std::uint32_t> read_flags(ByteView list) {
   std::uint32_t flags = 0;
+  if (list.empty()) return flags;
   while (true) {
     const std::size_t comma = list.find(',');
     const ByteView name = list.substr(0, comma);
