@@ -83,6 +83,7 @@ enum CommandFlag : std::uint32_t {
   kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
   kAsking = 1U << 28,          // allowed in a slot that is being imported
   kSecretPassword = 1U << 29,  // the word behind AUTH, the two behind AUTH2
+  kTellsMonitor = 1U << 30,  // MONITOR sees it although it has kSkipMonitor
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.

@@ -207,6 +207,7 @@ class Client final : public Session, private ConnectionEvents {
   bool no_evict_{false};
   bool has_written_{false};
   bool running_{false};
+  bool stalled_{false};  // there is input, which waits for the request that runs
   bool touched_{false};  // on the worker's list for the end of the turn
   bool gated_{false};    // on the worker's list of those that wait for the journal
   bool resuming_{false};
@@ -216,7 +217,7 @@ class Client final : public Session, private ConnectionEvents {
   bool closed_{false};
 };
 
-// The client whose request runs; nullptr for replay and scripts without a connection.
+// The client whose request or script runs; nullptr for replay.
 Client* client_of(Context& ctx);
 
 }  // namespace memoir

@@ -40,6 +40,7 @@ Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   }
   if ((save && nosave) || (abort && (save || nosave || now || force))) return Error(kSyntaxError);
   if (abort) return Error("ERR No shutdown in progress.");
+  if (!nosave && ctx.dispatcher().keyspace().busy()) return ctx.dispatcher().host().busy_error();
   Client* client = client_of(ctx);
   if (!client) return Error("ERR SHUTDOWN needs a connection");
   if (!ctx.in_transaction()) client->block(Blocked::kOnShutdown, 0);
