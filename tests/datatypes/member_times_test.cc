@@ -1,5 +1,5 @@
-// Goal: members of hashes, sets and sorted sets end when they should, wherever they are and whatever
-// is done with their keys, and a replay of the journal ends in the same state.
+// Goal: members of hashes, sets and sorted sets end when they should, wherever they are and
+// whatever is done with their keys, and a replay of the journal ends in the same state.
 // Method: the times and the values against maps; then an engine with a clock moved by hand under
 // random commands.
 #include <catch2/catch.hpp>

@@ -10,6 +10,7 @@ Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, p
 
 import re
 
+import grammar_fieldttl
 import words
 
 # (syntax, weight, comparison)
@@ -243,6 +244,8 @@ ROWS = [
     ("TYPE", 0.2, "exact"),
 ]
 
+ROWS += grammar_fieldttl.ROWS
+
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
     b"SRANDMEMBER",
@@ -262,7 +265,7 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-     b"HELLO"}
+     b"HELLO"} | grammar_fieldttl.TIMED
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
