@@ -133,6 +133,9 @@ void check(const T& value, const Times& model) {
     if (ms != kNoExpiry) earliest = earliest == kNoExpiry ? ms : std::min(earliest, ms);
   }
   REQUIRE(value.earliest_member_ms() == earliest);
+  const bool mortal = std::none_of(model.begin(), model.end(),
+                                   [](const auto& one) { return one.second == kNoExpiry; });
+  REQUIRE(value.has_ended(1'000'000) == (mortal && value.times() != nullptr));
 }
 
 }  // namespace
