@@ -57,6 +57,9 @@ class Client final : public Session, private ConnectionEvents {
   void set_authenticated(bool yes) { authenticated_ = yes; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool on) { no_evict_ = on; }
+  // CLIENT CAPA REDIRECT: it understands being sent to another server.
+  bool can_be_redirected() const { return can_be_redirected_; }
+  void set_can_be_redirected() { can_be_redirected_ = true; }
   void set_names(ByteView name);
   void set_library(ByteView name, ByteView version);
   // CLIENT TRACKING: null while it is off. Set by the worker's Invalidator.
@@ -187,6 +190,7 @@ class Client final : public Session, private ConnectionEvents {
   ReplyMode reply_mode_{ReplyMode::kOn};
   bool authenticated_{true};
   bool no_evict_{false};
+  bool can_be_redirected_{false};
   bool has_written_{false};
   bool running_{false};
   bool touched_{false};  // on the worker's list for the end of the turn
