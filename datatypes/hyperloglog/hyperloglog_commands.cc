@@ -23,6 +23,7 @@ Status pfadd(Context& ctx, Args args, ReplyWriter& reply) {
     changed = changed || raised == Raised::kYes;
     if (raised != Raised::kCorrupt) continue;
     if (changed) {
+      hll->invalidate_estimate();
       hll->add_to_journal(ctx, false);
       hll->mark_changed(nullptr);
     }
@@ -81,6 +82,8 @@ Status count_one(Context& ctx, ByteView key, ReplyWriter& reply) {
     reply.integer(0);
     return ok;
   }
+  keep_raw(ctx, key);
+  value = ctx.db().peek(key)->bytes();  // it may lie elsewhere now
   if (const auto cached = hll::cached_estimate(*value)) {
     reply.integer(static_cast<std::int64_t>(*cached));
     return ok;

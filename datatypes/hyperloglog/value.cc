@@ -12,6 +12,13 @@ constexpr std::size_t kSlackMax = 300;
 
 }  // namespace
 
+void keep_raw(Context& ctx, ByteView key) {
+  const Entry* entry = ctx.db().peek(key);
+  if (!entry || entry->storage() != Storage::kInline) return;
+  auto edit = ctx.db().edit_string(key, IfMissing::kNone);
+  if (edit) edit->resize(edit->size(), 0);
+}
+
 Result<HllEdit> HllEdit::open(Context& ctx, ByteView key) {
   const std::size_t limit = ctx.replaying() ? std::numeric_limits<std::size_t>::max()
                                             : ctx.limits().hll_sparse_bytes;
@@ -26,6 +33,7 @@ Result<HllEdit> HllEdit::open(Context& ctx, ByteView key) {
   const ByteView value = hll.edit_.view(scratch);
   if (!hll::is_hyperloglog(value)) return Error(kNotHll);
   hll.encoding_ = hll::encoding_of(value);
+  hll.edit_.resize(value.size(), 0);
   return hll;
 }
 

@@ -61,7 +61,8 @@ Result<AddRequest> read_add_request(Context& ctx, Args& args) {
   }
   if (i < words.size() && !args.failed()) request.wanted = read_wanted_id(words[i].text, args);
   if (args.failed()) return args.status().error();
-  if (Status good = settle_trim_options(ctx, request.options); !good) return std::move(good).error();
+  Status good = settle_trim_options(ctx, request.options);
+  if (!good) return std::move(good).error();
   request.id_at = i;
   const std::size_t rest = i < words.size() ? words.size() - i - 1 : 0;
   if (rest < 2 || rest % 2 != 0) return Error("ERR wrong number of arguments for 'xadd' command");
@@ -287,7 +288,7 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kVerbatim,
      .run = xtrim,
      .group = Group::kStream,
-     .syntax = "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
+     .syntax = "key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count]> [KEEPREF | DELREF | ACKED]",
      .summary = "Deletes entries at the beginning of a stream.",
      .since = "5.0.0",
      .complexity = "O(N), with N being the number of evicted entries. Constant times are very "

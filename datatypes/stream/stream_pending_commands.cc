@@ -99,8 +99,7 @@ Status xpending(Context& ctx, Args args, ReplyWriter& reply) {
   if (!stream) return stream.error();
   const StreamGroup* const group = *stream ? (*stream)->find_group(name) : nullptr;
   if (!group) {
-    return Error("NOGROUP No such key '" + Bytes(key) + "' or consumer group '" + Bytes(name) +
-                 "'");
+    return no_such_key_or_group(key, name);
   }
   if (words == kSummaryWords) {
     reply_summary(*group, reply);
@@ -130,7 +129,7 @@ constexpr CommandSpec kRows[] = {
      .access = Access::kRead,
      .run = xpending,
      .group = Group::kStream,
-     .syntax = "key group [[IDLE min-idle-time] start end count [consumer]]",
+     .syntax = "key group [[IDLE min-idle-time:integer] start end count [consumer]]",
      .summary = "Replies which entries a group's consumers have not acknowledged yet.",
      .since = "5.0.0",
      .complexity = "O(N) with N being the number of elements returned, so asking for a small "

@@ -33,7 +33,7 @@ Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> stat
       status_(std::move(status)),
       connection_(worker.loop(), std::move(socket), *this, std::move(tls)) {
   identity.id = status_->id;
-  authenticated_ = !worker.password_required();
+  begin_as_default();
   active_us_ = status_->connected_us;
   publish_status();
 }
@@ -62,7 +62,7 @@ void Client::reset_state() {
   identity.no_touch = false;
   no_evict_ = false;
   reply_mode_ = ReplyMode::kOn;
-  authenticated_ = !worker_.password_required();
+  begin_as_default();
   set_names({});
 }
 
@@ -121,7 +121,7 @@ void Client::on_readable() {
   worker_.count_input(received.bytes);
   parser_.received(received.bytes);
   RequestLimits limits = worker_.request_limits();
-  limits.authenticated = authenticated_;
+  limits.authenticated = logged_in();
   Status status = parser_.parse(limits);
   if (!status) input_error_ = std::move(status).error();
   worker_.touch(*this);
@@ -293,8 +293,8 @@ void Client::push(const SharedBytes& message, Lsn lsn) {
   append_push(running_ ? pushed_ : out_, message, lsn);
 }
 
-// While a request runs its own reply comes first, unless it has not begun: then whatever the message
-// tells of happened before. A parked request that is being served, or has been, by another worker
+// While a request runs its own reply comes first, unless it has not begun: then whatever the
+// message tells of happened before. A parked request that is being served, or has been, by another worker
 // may have read what the message is about: its reply comes first too.
 void Client::push_invalidation(const SharedBytes& message, Lsn lsn) {
   if (running_ && out_.end_position() == reply_begin_) {

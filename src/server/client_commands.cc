@@ -26,10 +26,12 @@ Client& self(Context& ctx) {
 }
 
 // Who asks, and which users there are.
-ClientFilter::Asker asker(Context& ctx, const Client& me) {
+ClientFilter::Asker asker(Context& ctx, Client& me) {
   return {.id = me.identity.id,
           .now_us = ctx.dispatcher().clock().monotonic_us(),
-          .knows_user = [](ByteView name) { return name == "default"; }};
+          .knows_user = [&users = me.worker().server().users()](ByteView name) {
+            return users.find(name) != nullptr;
+          }};
 }
 
 // The client's own status as of now, its running request included.
@@ -116,24 +118,10 @@ Status on_off(Context& ctx, Args args, ReplyWriter& reply) {
 void set_no_evict(Client& client, bool on) { client.set_no_evict(on); }
 void set_no_touch(Client& client, bool on) { client.identity.no_touch = on; }
 
-// Marks all that match and tells their workers; returns how many.
 std::int64_t kill_matching(Client& me, const ClientFilter& filter) {
-  Server& server = me.worker().server();
-  std::int64_t killed = 0;
-  bool myself = false;
-  server.clients().each([&](ClientStatus& status) {
-    if (!filter.matches(status) || status.killed.load()) return;
-    ++killed;
-    if (status.id == me.identity.id) {
-      myself = true;
-      return;
-    }
-    status.killed = true;
-    Worker& worker = server.worker(status.worker);
-    worker.loop().post([&worker, victim = status.id] { worker.kill(victim); });
+  return me.worker().server().kill_clients(
+      &me, [&](const ClientStatus& status) { return filter.matches(status);
   });
-  if (myself) me.close_after_reply();
-  return killed;
 }
 
 // CLIENT KILL ip:port
@@ -339,7 +327,7 @@ constexpr CommandSpec kSubcommands[] = {
     row("info", exactly(2), kOwn, info, "", "Returns information about the connection.", "6.2.0"),
     row("kill", at_least(3), kOthers, kill,
         "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | "
-        "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] ...>>",
+        "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>]>...>",
         "Terminates open connections.", "2.4.0",
         "O(N) where N is the number of client connections"),
     row("list", at_least(2), kOthers, list,

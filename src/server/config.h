@@ -106,6 +106,7 @@ struct Config {
   int syslog_facility = 16 << 3;  // LOG_LOCAL0
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
+  std::int64_t key_load_delay = 0;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";
@@ -189,6 +190,10 @@ struct Config {
   // --- observing ---
   std::int64_t slowlog_log_slower_than = 10000;  // µs; -1: off
   std::int64_t slowlog_max_len = 128;
+  std::int64_t commandlog_request_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_request_max_len = 128;
+  std::int64_t commandlog_reply_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_reply_max_len = 128;
   std::int64_t latency_monitor_threshold = 0;  // ms; 0: off
   bool latency_tracking = true;
   std::vector<double> latency_tracking_info_percentiles{50, 99, 99.9};

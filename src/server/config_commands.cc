@@ -82,7 +82,7 @@ Status config_rewrite(Context& ctx, Args, ReplyWriter& reply) {
   ServerHooks& hooks = hooks_of(ctx);
   if (hooks.config_file().empty()) return Error("ERR The server is running without a config file");
   const Status written =
-      rewrite_config(posix_file_system(), hooks.config_file(), *hooks.config().current());
+      rewrite_config(posix_file_system(), hooks.config_file(), hooks.config_to_write());
   if (!written) {
     log_warning("CONFIG REWRITE failed: {}", written.error().text());
     return Error(fmt::format("ERR Rewriting config file: {}", written.error().text()));

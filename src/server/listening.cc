@@ -165,8 +165,8 @@ void Server::listen_on(std::vector<Socket> sockets, Transport transport) {
   }
 }
 
-// CONFIG SET port, tls-port or bind, on any worker. The old sockets let go of their ports first, for
-// old and new addresses may overlap; if the new ones fail, the old ones listen again.
+// CONFIG SET port, tls-port or bind, on any worker. The old sockets let go of their ports first,
+// for old and new addresses may overlap; if the new ones fail, the old ones listen again.
 Status Server::listen_elsewhere(const Config& from, const Config& to, Transport transport) {
   const bool tls = transport == Transport::kTls;
   const bool same_port = tls ? from.tls_port == to.tls_port : from.port == to.port;
@@ -224,7 +224,8 @@ void Server::accept(Socket socket, Transport transport) {
     return refuse(socket, tls ? "" : "-ERR max number of clients reached\r\n");
   }
   SocketNames names = socket_names(socket.fd());
-  const bool denied = config->protected_mode && config->requirepass.empty() && !names.is_local;
+  const bool denied = config->protected_mode && users_.default_user()->needs_no_password() &&
+                      !names.is_local;
   if (denied && !tls) {
     clients_.left();
     return refuse(socket, kDenied);

@@ -60,9 +60,9 @@ struct DestroyEntry {
 };
 
 struct Changes {
-  std::uint64_t count = 0;            // how many changes; 0: nothing to journal
-  std::vector<Removal> expired;  // removed because their time had come: journaled before the command
-  // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
+  std::uint64_t count = 0;       // how many changes; 0: nothing to journal
+  std::vector<Removal> expired;  // since their time had come: journaled before the command
+  // Keys that a walk found with their time over: removed when the run is over, without its locks.
   std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   // Changed keys of stripes where somebody watches, waits or tracks.

@@ -58,7 +58,7 @@ class Object {
   virtual void digest(class DigestSink& sink) const = 0;
 
   // --- members that end
-  // -------------------------------------------------------------------------------- Whether members
+  // ----------------------------------------------------------------------------- Whether members
   // of this type of value may end; then it overrides all that follows.
   virtual bool members_may_end() const { return false; }
   // The earliest moment at which a member ends; kNoExpiry if none does.

@@ -22,7 +22,7 @@ Result<LoadedConfig> load(Bytes text, Bytes options = {}) {
   ConfigSource source;
   source.stdin_text = std::move(text);
   source.options = std::move(options);
-  return load_config(posix_file_system(), source, knows_command);
+  return load_config(posix_file_system(), source, {.knows_command = knows_command});
 }
 
 Bytes load_error(Bytes text) {
