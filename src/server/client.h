@@ -131,6 +131,8 @@ class Client final : public Session, private ConnectionEvents {
   void close_when_sent();
   bool closed() const { return closed_; }
   void publish_status();
+  void publish_state();
+  void publish_output();
 
   // Called a few times a second.
   void cron(std::int64_t now_us);
