@@ -294,8 +294,8 @@ void Client::push(const SharedBytes& message, Lsn lsn) {
 }
 
 // While a request runs its own reply comes first, unless it has not begun: then whatever the
-// message tells of happened before. A parked request that is being served, or has been, by another worker
-// may have read what the message is about: its reply comes first too.
+// message tells of happened before. A parked request that is being served, or has been, by another
+// worker may have read what the message is about: its reply comes first too.
 void Client::push_invalidation(const SharedBytes& message, Lsn lsn) {
   if (running_ && out_.end_position() == reply_begin_) {
     append_push(out_, message, lsn);

@@ -204,6 +204,7 @@ void SyntaxParser::bracket(std::vector<Argument>& items) {
   if (more() && words_[at_] == kRepeat) {
     ++at_;
     inner.multiple = true;
+    inner.multiple_token = !inner.token.empty() && inner.type != ArgumentType::kPureToken;
   }
   items.push_back(std::move(inner));
 }

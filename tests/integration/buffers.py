@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What clients' buffers may take: limits of output, of unfinished requests, of all clients together.
+"""What clients' buffers may take: limits of output, of unfinished requests, of all together.
 
     buffers.py [--server PATH]
 
@@ -53,7 +53,7 @@ def controller(server):
 def until(condition, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "in vain waited for line %d" % condition.__code__.co_firstlineno
+        assert time.monotonic() < end, "in vain: line %d" % condition.__code__.co_firstlineno
         time.sleep(0.01)
 
 
