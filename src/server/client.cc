@@ -372,17 +372,20 @@ ClientClass Client::client_class() const {
 
 // How many blocks wait behind the first kDirectOutputBytes, were they Redis's.
 std::size_t Client::queued_output_items() const {
-  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
-  const std::size_t blocks =
-      plain > kDirectOutputBytes ? (plain - 1) / kDirectOutputBytes : 0;
-  return blocks + out_.references() + pushed_.references();
+  return queued_blocks() + out_.references() + pushed_.references();
 }
 
-std::size_t Client::queued_output_bytes() const {
-  const std::size_t held = out_.size() + pushed_.size();
+std::size_t Client::queued_blocks() const {
   const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
-  const std::size_t queued = held - std::min(plain, kDirectOutputBytes);
-  return queued + queued_output_items() * kQueuedItemBytes;
+  return plain > kDirectOutputBytes ? (plain - 1) / kDirectOutputBytes : 0;
+}
+
+// Whole blocks, and large values as they are.
+std::size_t Client::queued_output_bytes() const {
+  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
+  const std::size_t referenced = out_.size() + pushed_.size() - plain;
+  return queued_blocks() * kDirectOutputBytes + referenced +
+         queued_output_items() * kQueuedItemBytes;
 }
 
 void Client::check_output_limit() {

@@ -169,6 +169,7 @@ class Client final : public Session, private ConnectionEvents {
   void refuse_input(const Error& error);
   void end_of_input();
   void check_output_limit();
+  std::size_t queued_blocks() const;
   std::size_t queued_output_items() const;
   std::size_t queued_output_bytes() const;
   std::size_t memory_usage() const;

@@ -612,7 +612,12 @@ void Worker::cron() {
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
   if (!server_.loading()) start_expiry();
-  if (index_ == 0) server_.cron();
+  if (index_ == 0) {
+    // Where no command does: the limit was lowered, or other memory has grown.
+    constexpr std::int64_t kEvictionUs = 1000;
+    if (!server_.loading()) dispatcher_->evict_some(kEvictionUs);
+    server_.cron();
+  }
   KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
 

@@ -13,6 +13,7 @@ agree with it.
 
 import argparse
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -21,6 +22,9 @@ import grammar
 import known_differences
 from client.process import Server, memoir_path
 from client.resp import Error
+
+CATEGORIES = """keyspace read write set sortedset list hash string bitmap hyperloglog geo stream
+    pubsub admin fast slow blocking dangerous connection transaction scripting""".split()
 
 LATER = "not yet there"
 OTHER = "tested elsewhere: integration tests"
@@ -145,6 +149,55 @@ def check_info(oracle, subject):
     return problems
 
 
+def check_lists(oracle, subject, both):
+    """COMMAND LIST FILTERBY: of the commands that both have, the same ones."""
+    filters = [("ACLCAT", category) for category in CATEGORIES]
+    filters += [("PATTERN", pattern) for pattern in ("*", "z*", "*RANGE*", "config|*", "[gs]et?*")]
+    filters += [("MODULE", "none"), ("ACLCAT", "none")]
+    excused = {command for command, field, _ in known_differences.COMMAND_INFO
+               if field == "categories"}
+    problems = []
+    lists = []
+    for server in (oracle, subject):
+        connection = server.connect()
+        lists.append([connection.call("COMMAND", "LIST", "FILTERBY", *words) for words in filters])
+        connection.close()
+    for words, expected, found in zip(filters, *lists):
+        differing = (names(expected) ^ names(found)) & both - excused
+        if differing:
+            problems.append("FILTERBY %s: %s" % (" ".join(words), ", ".join(sorted(differing))))
+    return problems
+
+
+def check_keys(oracle, subject, both):
+    """COMMAND GETKEYSANDFLAGS of generated requests."""
+    rng = random.Random(7)
+    generator = grammar.Grammar({name.upper().encode() for name in both if "|" not in name})
+    a, b = oracle.connect(), subject.connect()
+    problems, seen = [], set()
+    excused = {command for command, field, _ in known_differences.COMMAND_INFO
+               if field in ("keys", "arity")}
+    for _ in range(4000):
+        request, _ = generator.draw(rng)
+        name = request[0].decode().lower()
+        if name in excused or name in seen:
+            continue
+        expected, found = (each.call("COMMAND", "GETKEYSANDFLAGS", *request) for each in (a, b))
+        if plain(expected) != plain(found):
+            seen.add(name)
+            problems.append("GETKEYSANDFLAGS %r: %s, the oracle says %s" % (
+                request, plain(found), plain(expected)))
+    a.close()
+    b.close()
+    return problems
+
+
+def plain(reply):
+    if isinstance(reply, Error):
+        return bytes(reply)
+    return [(bytes(key), sorted(bytes(flag) for flag in flags)) for key, flags in reply]
+
+
 def docs_differences(name, oracle, subject, excused):
     problems = []
     shapes = [[argument_shape(each) for each in docs.get(b"arguments", [])]
@@ -213,6 +266,9 @@ def main():
                                 for name in sorted(later & set(found))]))
                 checks.append(("COMMAND INFO agrees", check_info(expected, found)))
                 both = sorted(set(found) & set(expected))
+                checks.append(("COMMAND LIST agrees", check_lists(oracle, subject, set(both))))
+                checks.append(("COMMAND GETKEYSANDFLAGS agrees",
+                               check_keys(oracle, subject, set(both))))
                 checks.append(("COMMAND DOCS agree", check_docs(
                     docs_of(oracle, both), docs_of(subject, both), has_display_texts(oracle))))
     failed = 0
