@@ -73,6 +73,18 @@ def argument_names(arguments):
     return found
 
 
+def without_text(arguments):
+    """The arguments that are leaves and have no display_text; redis-cli's help ends at such."""
+    found = []
+    for argument in arguments or []:
+        fields = dict(zip([bytes(f) for f in argument[::2]], argument[1::2]))
+        if b"arguments" in fields:
+            found += without_text(fields[b"arguments"])
+        elif b"display_text" not in fields:
+            found.append(bytes(fields[b"name"]).decode())
+    return found
+
+
 def key_positions(row):
     return tuple(row[3:6])
 
@@ -112,6 +124,9 @@ def check_docs(oracle, subject):
     for name in sorted(set(oracle) & set(subject)):
         if not subject[name].get(b"summary"):
             problems.append("%s: COMMAND DOCS has no summary" % name)
+        bare = without_text(subject[name].get(b"arguments"))
+        if bare:
+            problems.append("%s: COMMAND DOCS has no display_text for %s" % (name, ", ".join(bare)))
         missing = set(argument_names(oracle[name].get(b"arguments"))) - set(
             argument_names(subject[name].get(b"arguments")))
         missing = {word for word in missing if (name, word) not in excused}
