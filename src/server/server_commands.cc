@@ -165,12 +165,12 @@ constexpr CommandSpec kCommands[] = {
         "Synchronously saves the database(s) to disk and shuts down the server.", "1.0.0",
         "O(N) when saving, where N is the total number of keys in all databases when saving data, "
         "otherwise O(1)"),
-    in_group(row("wait", exactly(3), kBlocking, wait, "numreplicas timeout",
+    in_group(row("wait", exactly(3), kConnection, wait, "numreplicas timeout",
                  "Blocks until the asynchronous replication of all preceding write commands sent "
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
-    in_group(row("waitaof", exactly(4), kBlocking | kNoScript, waitaof,
+    in_group(row("waitaof", exactly(4), kConnection | kNoScript, waitaof,
                  "numlocal numreplicas timeout",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",

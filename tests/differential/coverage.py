@@ -30,7 +30,7 @@ NOT_GENERATED = {
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
         restore-asking dump restore migrate module save bgsave bgrewriteaof""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
-        slowlog lastsave""",
+        slowlog lastsave waitaof""",
     "takes a second": "pfselftest",
     "answers to HTTP requests that close the connection": "host: post",
 }

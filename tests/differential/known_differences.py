@@ -77,6 +77,7 @@ ENCODINGS_BEFORE_7_2 = [
 
 # Fields of COMMAND INFO that may differ: (command, field, reason).
 COMMAND_INFO = [
+    *[(name, "arity", "the lifetime of a member") for name in ("ttl", "pttl", "persist")],
     ("multi", "arity", "MULTI ROLLBACK"),
     ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
@@ -87,10 +88,8 @@ COMMAND_INFO_BEFORE_7_2 = [
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
     ("command|getkeys", "arity", "7.2 accepts a command of one word"),
     ("command|getkeysandflags", "arity", "7.2 accepts a command of one word"),
-    ("wait", "flags", "7.2 counts WAIT as blocking"),
-    ("wait", "categories", "7.2 counts WAIT as blocking"),
     *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
-        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
+        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin", "wait")],
 ]
 
 _oracle = (7, 0, 0)
