@@ -12,6 +12,7 @@ import re
 
 import grammar_admin
 import grammar_bits
+import grammar_scripts
 import grammar_stream
 import words
 
@@ -291,7 +292,7 @@ BLOCKING = {
      b"BZMPOP"}
 
 # The topics with files of their own.
-for _topic in (grammar_admin, grammar_bits, grammar_stream):
+for _topic in (grammar_admin, grammar_bits, grammar_scripts, grammar_stream):
     ROWS += _topic.ROWS
     NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
     NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())
