@@ -18,7 +18,9 @@ Status load(Context& ctx, Args args, ReplyWriter& reply) {
   if (!engine) return Error(kNoScripts);
   auto on_collision = Libraries::OnCollision::kRefuse;
   while (args.left() > 1) {
-    if (!args.take("REPLACE")) return Error(Bytes("ERR Unknown option given: ").append(args.peek()));
+    if (!args.take("REPLACE")) {
+      return Error(Bytes("ERR Unknown option given: ").append(args.peek()));
+    }
     on_collision = Libraries::OnCollision::kReplace;
   }
   Libraries& libraries = engine->shared().libraries;

@@ -188,7 +188,7 @@ void replace_functions(lua_State* lua) {
   lua_pushcfunction(lua, plain_pcall);
   lua_setfield(lua, -2, "pcall");
   lua_getfield(lua, -1, LUA_TABLIBNAME);
-  wrap(lua, "insert", writing);  // the others change only what is there, which in a proxy is nothing
+  wrap(lua, "insert", writing);  // others change only what is there: in a proxy, nothing
   for (const char* name : {"foreach", "foreachi"}) wrap(lua, name, reading);
   lua_pop(lua, 2);
 }

@@ -1,8 +1,8 @@
 """Rows and words for scripts and functions.
 
 A script is some statements and a result, put together at random from calls of a few commands on
-KEYS[1] and KEYS[2], conversions, the libraries, and errors of all kinds. Importing it adds the words
-to words.WORDS.
+KEYS[1] and KEYS[2], conversions, the libraries, and errors of all kinds. Importing it adds the
+words to words.WORDS.
 """
 
 import hashlib
@@ -61,7 +61,8 @@ WRITES = ["redis.call('set', KEYS[1], ARGV[1])", "redis.call('append', KEYS[1], 
           "redis.call('getset', KEYS[1], ARGV[1])", "redis.call('blpop', KEYS[1], 0)"]
 WRONG = ["redis.call('nosuch')", "redis.call('get')", "redis.call('get', {})", "redis.call()",
          "redis.call('multi')", "redis.call('subscribe', 'c')", "error('mine')",
-         "error({err = 'MINE own'})", "nothing()", "(nil).field", "unknown", "redis.call('get', nil)",
+         "error({err = 'MINE own'})", "nothing()", "(nil).field", "unknown",
+         "redis.call('get', nil)",
          "redis.call('set', 'k')", "redis.call('lpush', KEYS[1])", "1 + {}", "assert(false, 'no')",
          "setmetatable(_G, {})", "rawset(redis, 'x', 1)", "redis.setresp(5)",
          "redis.call('config', 'nosub')", "redis.log('x')", "cjson.decode('{')",

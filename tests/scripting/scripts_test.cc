@@ -19,8 +19,10 @@ TEST_CASE("two workers share scripts, libraries and their end", "[scripting]") {
   REQUIRE(other.run({"SCRIPT", "FLUSH"}) == "+OK\r\n");
   REQUIRE(one.rig.run({"EVALSHA", sha, "0"}).starts_with("-NOSCRIPT"));
 
-  constexpr ByteView kFirst = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
-  constexpr ByteView kSecond = "#!lua name=l\nredis.register_function('f', function() return 2 end)";
+  constexpr ByteView kFirst =
+      "#!lua name=l\nredis.register_function('f', function() return 1 end)";
+  constexpr ByteView kSecond =
+      "#!lua name=l\nredis.register_function('f', function() return 2 end)";
   REQUIRE(one.rig.run({"FUNCTION", "LOAD", kFirst}) == "$1\r\nl\r\n");
   REQUIRE(other.run({"FCALL", "f", "0"}) == ":1\r\n");
   REQUIRE(one.rig.run({"FUNCTION", "LOAD", "REPLACE", kSecond}) == "$1\r\nl\r\n");
@@ -70,7 +72,8 @@ TEST_CASE("each error counts once, and each command", "[scripting]") {
   REQUIRE(one.rig.host.errors.size() == 1);
   one.rig.host.errors.clear();
   one.rig.eval("redis.pcall('nosuch') return 1");
-  REQUIRE(one.rig.host.errors == std::vector<Bytes>{"ERR Unknown Redis command called from script"});
+  REQUIRE(one.rig.host.errors ==
+          std::vector<Bytes>{"ERR Unknown Redis command called from script"});
 }
 
 TEST_CASE("MONITOR sees a script and then its commands", "[scripting]") {
