@@ -93,6 +93,7 @@ def requests_sent_before_it_is_busy(server):
     others = clients(server, 6)
     runner = server.connect()
     runner.send(encode(["EVAL", FOREVER, "0"]))
+    time.sleep(0.1)  # that it runs cannot be seen from outside yet
     for i, other in enumerate(others):
         other.send(encode(["SET", "early:%d" % i, "v"]) + encode(["DBSIZE"]) +
                    encode(["MGET", "a", "b", "c"]))
