@@ -50,7 +50,7 @@ READS = ["redis.call('get', KEYS[1])", "redis.call('strlen', KEYS[1])",
          "redis.call('zscore', KEYS[1], 'm1')", "redis.call('ttl', 'nothing')",
          "redis.call('mget', KEYS[1], KEYS[2], 'nothing')", "redis.call('echo', ARGV[1])",
          "redis.call('hmget', KEYS[1], 'f1', 'f2')", "redis.call('zcard', KEYS[2])",
-         "redis.call('object', 'encoding', KEYS[1])", "redis.call('ping')"]
+         "redis.call('ping')"]
 WRITES = ["redis.call('set', KEYS[1], ARGV[1])", "redis.call('append', KEYS[1], ARGV[1])",
           "redis.call('incr', KEYS[1])", "redis.call('del', KEYS[2])",
           "redis.call('rpush', KEYS[1], ARGV[1], 1, 2)", "redis.call('lpop', KEYS[1])",
