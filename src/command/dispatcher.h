@@ -240,7 +240,9 @@ class Dispatcher {
   void undo_nested(Context& outer, UndoLog& undo, const NestedMark& mark);
   // Whether memory was over maxmemory when the request that runs came in.
   bool out_of_memory() const { return out_of_memory_; }
-  // Cycles (src/base/cycles.h) and time when the request that runs began.
+  // The time of the request that runs, in microseconds since the Unix epoch.
+  std::int64_t run_time_us() const { return now_us_; }
+  // Cycles (src/base/cycles.h) when the request that runs began.
   std::uint64_t began_cycles() const { return cycles_; }
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }

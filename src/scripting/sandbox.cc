@@ -7,10 +7,7 @@
 
 #include "src/base/bytes.h"
 
-extern "C" {
-int luaopen_cjson(lua_State* lua);
-int luaopen_bit(lua_State* lua);
-}
+extern "C" int luaopen_cjson(lua_State* lua);
 
 namespace memoir {
 namespace {
@@ -240,7 +237,7 @@ void open_libraries(lua_State* lua) {
   open(lua, "cjson", luaopen_cjson);
   open(lua, "struct", open_struct);
   open(lua, "cmsgpack", open_cmsgpack);
-  open(lua, "bit", luaopen_bit);
+  open(lua, "bit", open_bit);
   replace_functions(lua);
   drop_what_is_not_allowed(lua);
   // Methods of strings are looked up in their metatable.
