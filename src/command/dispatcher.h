@@ -123,6 +123,8 @@ class DispatchHost {
   virtual void failed(ByteView error) { (void)error; }
   // Keys had to be evicted before a command, which took so long.
   virtual void evicted(std::int64_t us) { (void)us; }
+  // A script has run a command.
+  virtual void ran_nested() {}
   virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                        const RunFigures& figures) {
     (void)session, (void)row, (void)words, (void)figures;

@@ -592,6 +592,7 @@ void Worker::notable(Session& session, const CommandTable::Row& row, std::span<c
 
 // A parked request runs in a session that knows only its client's number.
 Worker::Sender Worker::sender_of(Session& session) const {
+  if (session.caller) return {};  // a script's command, as in Redis
   if (session.proxied_journal_session == 0 && client_behind(session)) {
     return {session.address(), session.client_name()};
   }
