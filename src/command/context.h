@@ -63,6 +63,8 @@ class Context {
     KeyspaceStats::bump(env_.stats->expired_members, count);
   }
   bool in_transaction() const { return in_transaction_; }
+  // Whether the user may read any key there is (DispatchHost::may_read_all_keys).
+  bool may_read_all_keys();
 
   // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
   // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not

@@ -24,10 +24,16 @@ constexpr std::uint64_t kClockCycles = 300'000;
 // What a record may take beyond the words of its request: MULTI, EXEC, SELECT, absolute times.
 constexpr std::size_t kRecordSlack = 256;
 
+// About as many as the request takes in RESP.
 std::size_t bytes_of(std::span<const Word> words) {
-  std::size_t bytes = kRecordSlack;
-  for (const Word& word : words) bytes += word.text.size() + 16;
+  std::size_t bytes = 0;
+  for (const Word& word : words) bytes += word.text.size() + 8;
   return bytes;
+}
+
+// At most as many as the request's record takes.
+std::size_t record_bytes(std::span<const Word> words) {
+  return bytes_of(words) + 8 * words.size() + kRecordSlack;
 }
 
 // "*3\r\n", "$5\r\n"
@@ -49,7 +55,8 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
       host_(host),
       random_(seed),
       cycles_per_us_(cycles_per_us()),
-      command_stats_(std::make_unique<CommandStats[]>(commands.size())) {}
+      command_stats_(std::make_unique<CommandStats[]>(commands.size())),
+      latencies_(std::make_unique<std::atomic<LatencyHistogram*>[]>(commands.size())) {}
 
 // --- looking ahead
 // ------------------------------------------------------------------------------------
@@ -223,10 +230,10 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }
   if (!settings.stop_writes_on_error) return ok;
-  if (is_write(spec)) return journal_.writable(bytes_of(words));
+  if (is_write(spec)) return journal_.writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
-    for (const StoredRequest& request : session.transaction.queue) bytes += bytes_of(request.words);
+    for (const StoredRequest& request : session.transaction.queue) bytes += record_bytes(request.words);
     return journal_.writable(bytes);
   }
   return ok;
@@ -234,7 +241,14 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
 
 Status Dispatcher::check_memory(Session& session, const CommandSpec& spec) {
   constexpr std::int64_t kBudgetUs = 500;
-  if (evict_some(kBudgetUs)) return ok;
+  const std::uint64_t evicted_before = stats_.evicted.load(std::memory_order_relaxed);
+  const std::uint64_t began = cycles_now();
+  const bool enough = evict_some(kBudgetUs);
+  if (stats_.evicted.load(std::memory_order_relaxed) != evicted_before) {
+    const double us = static_cast<double>(cycles_now() - began) / cycles_per_us_;
+    host_.evicted(static_cast<std::int64_t>(us));
+  }
+  if (enough) return ok;
   const bool denied = denies_oom(spec) ||
                       (session.transaction.open && !spec.has(kTransactionControl)) ||
                       (is_exec(spec) && any_queued(session, denies_oom));
@@ -306,6 +320,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   }
 
   Context ctx(*this, session, env, effects_);
+  const ReplyWriter::Mark mark = reply.begin();
   call(ctx, row, words, reply);
   RunOutcome outcome;
   if (ctx.parking_.requested) [[unlikely]] {
@@ -319,7 +334,8 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
     cycles_ = cycles_now();  // it is counted when it is answered
     return outcome;
   }
-  count(row, session, words);
+  const std::size_t request_bytes = raw.empty() ? bytes_of(words) : raw.size();
+  count(row, session, words, {.request = request_bytes, .reply = reply.begin() - mark});
   if (!changes_.overdue.empty()) [[unlikely]] remove_overdue();
   return outcome;
 }
@@ -344,20 +360,31 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
 }
 
 void Dispatcher::count(const CommandTable::Row& row, Session& session,
-                       std::span<const Word> words) {
+                       std::span<const Word> words, RunBytes bytes) {
   const std::uint64_t now = cycles_now();
   const std::uint64_t taken = now - cycles_;
   cycles_ = now;
   CommandStats& stats = command_stats_[row.index];
   bump(stats.calls);
   bump(stats.cycles, taken);
-  if (settings.slowlog_us >= 0 && !row.spec->has(kSkipSlowlog)) {
-    const double us_limit = static_cast<double>(settings.slowlog_us);
-    if (static_cast<double>(taken) >= us_limit * cycles_per_us_) [[unlikely]] {
-      host_.slow(session, words,
-                 static_cast<std::int64_t>(static_cast<double>(taken) / cycles_per_us_));
-    }
+  if (settings.latency_tracking) count_latency(row.index, taken);
+  if (taken >= settings.notable_cycles || bytes.request >= settings.notable_request_bytes ||
+      bytes.reply >= settings.notable_reply_bytes) [[unlikely]] {
+    const double us = static_cast<double>(taken) / cycles_per_us_;
+    host_.notable(session, row, words,
+                  {.us = static_cast<std::int64_t>(us),
+                   .request_bytes = bytes.request,
+                   .reply_bytes = bytes.reply});
   }
+}
+
+void Dispatcher::count_latency(std::size_t index, std::uint64_t cycles) {
+  LatencyHistogram* histogram = latencies_[index].load(std::memory_order_relaxed);
+  if (!histogram) [[unlikely]] {
+    histogram = own_latencies_.emplace_back(std::make_unique<LatencyHistogram>()).get();
+    latencies_[index].store(histogram, std::memory_order_release);
+  }
+  histogram->add(cycles);
 }
 
 void append_words(Bytes& out, std::span<const Word> words) {
@@ -412,9 +439,7 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
     bump(stats_.changes, changes_.count);
     journal_run(ctx, words, raw);
   }
-  if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
-    signal_touched(locked, changes_);
-  }
+  if (changes_.touched_any()) [[unlikely]] signal_touched(locked, changes_);
   return depends_on(locked, ctx.row_->spec->locks);
 }
 

@@ -22,6 +22,7 @@
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
+#include "src/command/latency_histogram.h"
 #include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
@@ -47,9 +48,24 @@ struct DispatchSettings {
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
-  std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
+  bool latency_tracking = true;  // a LatencyHistogram for each command
+  // DispatchHost::notable() is told of runs that take at least so long, or have as large a request
+  // or reply.
+  std::uint64_t notable_cycles = UINT64_MAX;
+  std::size_t notable_request_bytes = SIZE_MAX;
+  std::size_t notable_reply_bytes = SIZE_MAX;
   bool monitored = false;        // DispatchHost::monitor() is told of every run
   std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
+};
+
+// From where a request comes whose right to run is asked for.
+enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
+
+// What a run took.
+struct RunFigures {
+  std::int64_t us = 0;
+  std::size_t request_bytes = 0;
+  std::size_t reply_bytes = 0;
 };
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
@@ -60,6 +76,32 @@ class DispatchHost {
   // error is the reply.
   virtual Status admit(Session& session, const CommandTable::Row& row,
                        std::span<const Word> words) = 0;
+  // Whether the session's user may run the request (ACL). Not ok: the error is the reply, and the
+  // refusal is in the security log. admit() asks for requests of clients; EXEC asks again for each
+  // that was queued, scripts for each that they call.
+  virtual Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                        Origin origin) {
+    (void)session, (void)row, (void)words, (void)origin;
+    return ok;
+  }
+  // The same for a parked request that is to run again.
+  virtual Status permit_again(const Parked& parked) {
+    (void)parked;
+    return ok;
+  }
+  // permit() as a question that leaves no trace.
+  virtual bool may_run(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
+  // Whether the session's user may run the request and may also read any key there is, as patterns
+  // that name keys ask for (SORT's BY and GET).
+  virtual bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                                 std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
   // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
   virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
   // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
@@ -76,8 +118,11 @@ class DispatchHost {
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
   virtual void failed(ByteView error) { (void)error; }
-  virtual void slow(Session& session, std::span<const Word> words, std::int64_t us) {
-    (void)session, (void)words, (void)us;
+  // Keys had to be evicted before a command, which took so long.
+  virtual void evicted(std::int64_t us) { (void)us; }
+  virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                       const RunFigures& figures) {
+    (void)session, (void)row, (void)words, (void)figures;
   }
   virtual void monitor(Session& session, std::span<const Word> words) {
     (void)session, (void)words;
@@ -162,12 +207,17 @@ class Dispatcher {
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return journal_; }
+  DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
   const KeyspaceStats& stats() const { return stats_; }
   KeyspaceStats& stats() { return stats_; }
   // By CommandTable::Row::index.
   std::span<CommandStats> command_stats() { return {command_stats_.get(), commands_.size()}; }
+  // Any thread: how long the runs of a row took here; null: there was none.
+  LatencyHistogram* latency(std::size_t index) const {
+    return latencies_[index].load(std::memory_order_acquire);
+  }
 
  private:
   // A request of the batch, looked up ahead.
@@ -200,7 +250,13 @@ class Dispatcher {
                      const std::shared_ptr<Parked>& again);
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
-  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
+  struct RunBytes {
+    std::size_t request;
+    std::size_t reply;
+  };
+  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words,
+             RunBytes bytes);
+  void count_latency(std::size_t index, std::uint64_t cycles);
   static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
@@ -226,6 +282,7 @@ class Dispatcher {
   void serve_waiting();
   void serve_key(const KeyRef& key);
   bool run_parked(const std::shared_ptr<Parked>& parked);
+  void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
 
   struct TransactionLog;
@@ -258,6 +315,8 @@ class Dispatcher {
   KeyspaceStats stats_;
   const double cycles_per_us_;
   std::unique_ptr<CommandStats[]> command_stats_;
+  std::unique_ptr<std::atomic<LatencyHistogram*>[]> latencies_;  // by row
+  std::vector<std::unique_ptr<LatencyHistogram>> own_latencies_;
 
   const RequestParser* batch_{nullptr};
   std::size_t batch_next_{0};

@@ -327,6 +327,13 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   changes_.count = 0;
   Context inner(*this, ctx.session_, ctx.env_, effects_);
   inner.in_transaction_ = true;
+  const Status permitted =
+      host_.permit(ctx.session_, *request.row, request.words, Origin::kTransaction);
+  if (!permitted) [[unlikely]] {
+    host_.failed(permitted.error().text());
+    return reply.error(permitted.error());
+  }
+  const ReplyWriter::Mark mark = reply.begin();
   call(inner, *request.row, request.words, reply);
   for (const Removal& removal : changes_.expired) {
     each_removal_request(removal, "DEL", words_scratch_,
@@ -336,7 +343,10 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   changes_.expired.clear();
   log.changes += changes_.count;
   add_to_log(inner, request.words, log);
-  count(*request.row, ctx.session_, request.words);
+  std::size_t request_bytes = 0;
+  for (const Word& word : request.words) request_bytes += word.text.size();
+  count(*request.row, ctx.session_, request.words,
+        {.request = request_bytes, .reply = reply.begin() - mark});
 }
 
 // Journals what a transaction did and tells watchers. The stripes are locked.

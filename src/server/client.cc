@@ -27,12 +27,13 @@ constexpr std::size_t kSubscriptionBytes = 150;
 
 Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
 
-Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status)
+Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+               std::unique_ptr<TlsStream> tls)
     : worker_(worker),
       status_(std::move(status)),
-      connection_(worker.loop(), std::move(socket), *this) {
+      connection_(worker.loop(), std::move(socket), *this, std::move(tls)) {
   identity.id = status_->id;
-  authenticated_ = !worker.password_required();
+  begin_as_default();
   active_us_ = status_->connected_us;
   publish_status();
 }
@@ -61,7 +62,7 @@ void Client::reset_state() {
   identity.no_touch = false;
   no_evict_ = false;
   reply_mode_ = ReplyMode::kOn;
-  authenticated_ = !worker_.password_required();
+  begin_as_default();
   set_names({});
 }
 
@@ -98,6 +99,10 @@ void Client::on_readable() {
     connection_.set_reading(false);
     return;
   }
+  if (!status_->refusal.empty()) [[unlikely]] {
+    out_.append(status_->refusal);
+    return close_when_sent();
+  }
   const RequestParser::Space space = parser_.space();
   const Connection::Received received = connection_.receive(space.data, space.size);
   switch (received.result) {
@@ -116,7 +121,7 @@ void Client::on_readable() {
   worker_.count_input(received.bytes);
   parser_.received(received.bytes);
   RequestLimits limits = worker_.request_limits();
-  limits.authenticated = authenticated_;
+  limits.authenticated = logged_in();
   Status status = parser_.parse(limits);
   if (!status) input_error_ = std::move(status).error();
   worker_.touch(*this);
@@ -227,7 +232,7 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
-  status_->may_be_unblocked = why != Blocked::kOnShutdown;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers;
   worker_.waiting(*this);
 }
 

@@ -41,7 +41,7 @@ void Server::feed_monitors(Worker& from, const Session& session, std::span<const
   Bytes text = fmt::format("+{}.{:06} [{} {}]", now_us / 1'000'000, now_us % 1'000'000,
                            session.identity.db, session.address());
   std::vector<Word> copy;
-  for (const Word& word : row ? redacted(*row->spec, words, copy) : words) {
+  for (const Word& word : row ? redacted(*row, words, copy) : words) {
     text += ' ';
     append_quoted(text, word.text);
   }

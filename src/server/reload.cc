@@ -89,7 +89,7 @@ Status Server::reload(Context& ctx) {
 Status Server::rebuild() {
   const bool locking = keyspace_.locking();
   keyspace_.set_locking(false);
-  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, stopping_);
+  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, stopping_, load_delay_us_);
   const Word flush{"FLUSHALL", {}};
   Status done = replayer.apply({&flush, 1}, clock_.now_us());
   if (done) {

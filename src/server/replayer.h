@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "persistence/record.h"
@@ -26,11 +28,12 @@ class ReplayHost final : public DispatchHost {
 
 class Replayer final : public RecordSink {
  public:
-  // Stops with an error once `stop` is true.
+  // Stops with an error once `stop` is true. `delay_us`: key-load-delay.
   Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
-           const std::atomic<bool>& stop)
+           const std::atomic<bool>& stop, const std::atomic<std::int64_t>& delay_us)
       : keyspace_(keyspace),
         stop_(stop),
+        delay_us_(delay_us),
         dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
     session_.identity.may_block = false;
   }
@@ -54,6 +57,7 @@ class Replayer final : public RecordSink {
       if (!applied) return failed(record, applied.error().text());
     }
     if (requests.failed()) return failed(record, "not a request");
+    if (delay_us_.load(std::memory_order_relaxed) != 0) [[unlikely]] rest();
     return ok;
   }
 
@@ -63,8 +67,20 @@ class Replayer final : public RecordSink {
             fmt::format("the record that ends at {} cannot be applied: {}", record.lsn, why)};
   }
 
+  void rest() {
+    const std::int64_t delay_us = delay_us_.load(std::memory_order_relaxed);
+    if (delay_us > 0) {
+      std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
+    } else if (delay_us < 0 && ++unrested_ >= -delay_us) {
+      unrested_ = 0;
+      std::this_thread::sleep_for(std::chrono::microseconds(1));
+    }
+  }
+
   Keyspace& keyspace_;
   const std::atomic<bool>& stop_;
+  const std::atomic<std::int64_t>& delay_us_;
+  std::int64_t unrested_{0};  // records since the last rest
   ReplayHost host_;
   Dispatcher dispatcher_;
   Session session_;

@@ -11,6 +11,7 @@
 #include "persistence/file_journal.h"
 #include "src/base/log.h"
 #include "src/base/random.h"
+#include "src/acl/acl_rules.h"
 #include "src/command/transaction.h"
 #include "src/server/admin_rows.h"
 #include "src/server/process.h"
@@ -54,7 +55,9 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   for (const auto commands : data_type_commands()) all.push_back(commands());
   for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
-                          command_commands(), debug_commands()}) {
+                          command_commands(), debug_commands(), acl_commands(),
+                          command_log_commands(), latency_commands(), memory_commands(),
+                          lolwut_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -74,6 +77,8 @@ Server::Server(Config config, ServerOptions options)
       started_us_(clock_.now_us()),
       run_id_(random_hex(40)),
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
+      command_ids_(number_commands()),
+      users_(command_ids_),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
   const auto workers =
@@ -85,6 +90,7 @@ Server::Server(Config config, ServerOptions options)
   // No listener: it keeps nothing, so everything is safe as soon as it is appended.
   add_commands(*now);
   register_hooks();
+  latency_.set_threshold_ms(now->latency_monitor_threshold);
   apply_limits(*now);
   apply_client_memory(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
@@ -98,7 +104,34 @@ Server::~Server() {
   workers_.clear();
 }
 
+CommandIds Server::number_commands() {
+  CommandIds ids;
+  for (const auto rows : all_rows()) ids.add(rows);
+  return ids;
+}
+
+Status Server::check_user(std::span<const Bytes> words) {
+  const CommandIds ids = number_commands();
+  auto rules = join_selectors(words.subspan(1));
+  if (!rules) return Error("Unmatched parenthesis in an ACL selector");
+  User user(ids, words.front(), 0, false);
+  for (const Bytes& rule : *rules) {
+    const RuleError error = user.apply(rule, false);
+    if (error != RuleError::kNone && error != RuleError::kUnknown) {
+      return Error(rule_error_text(error));
+    }
+  }
+  return ok;
+}
+
 void Server::add_commands(const Config& config) {
+  add_rows(config);
+  command_ids_.bind(commands_, [&](const CommandSpec& copy) {
+    return originals_.at(&copy);
+  });
+}
+
+void Server::add_rows(const Config& config) {
   if (config.renamed_commands.empty()) {
     for (const auto rows : all_rows()) commands_.add(rows);
     return;
@@ -113,6 +146,7 @@ void Server::add_commands(const Config& config) {
         commands_.add({&row, 1});
       } else if (!found->new_name.empty()) {
         renamed_rows_.push_back(row);
+        originals_[&renamed_rows_.back()] = &row;
         renamed_rows_.back().name = new_names_.emplace_back(to_lower(found->new_name)).c_str();
         commands_.add({&renamed_rows_.back(), 1});
       }
@@ -144,6 +178,14 @@ void Server::register_hooks() {
     }
     return Status(ok);
   });
+  config_.on_change({"latency-monitor-threshold"}, [this](const Config&, const Config& to) {
+    latency_.set_threshold_ms(to.latency_monitor_threshold);
+    return Status(ok);
+  });
+  config_.on_change({"requirepass"}, [this](const Config&, const Config& to) {
+    users_.set_default_password(to.requirepass);
+    return Status(ok);
+  });
   config_.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config& to) {
     apply_client_memory(to);
     return Status(ok);
@@ -152,8 +194,23 @@ void Server::register_hooks() {
     set_log_level(to.loglevel);
     return Status(ok);
   });
+  config_.on_change({"tls-port", "tls-cert-file", "tls-key-file", "tls-key-file-pass",
+                     "tls-client-cert-file", "tls-client-key-file", "tls-client-key-file-pass",
+                     "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir",
+                     "tls-auth-clients", "tls-protocols", "tls-ciphers", "tls-ciphersuites",
+                     "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size",
+                     "tls-session-cache-timeout"},
+                    [this](const Config&, const Config& to) { return apply_tls(to); });
   config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
-    return listen_elsewhere(from, to);
+    return listen_elsewhere(from, to, Transport::kTcp);
+  });
+  config_.on_change({"tls-port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to, Transport::kTls);
+  });
+  load_delay_us_ = config_.current()->key_load_delay;
+  config_.on_change({"key-load-delay"}, [this](const Config&, const Config& to) {
+    load_delay_us_ = to.key_load_delay;
+    return Status(ok);
   });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [](const Config&, const Config& to) { return set_oom_score(to); });
@@ -175,7 +232,8 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth", "hll-sparse-max-bytes"},
+                     "list-compress-depth", "hll-sparse-max-bytes", "stream-node-max-bytes",
+                     "stream-node-max-entries"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
@@ -235,7 +293,8 @@ int Server::run() {
 }
 
 void Server::ready() {
-  if (!tcp_listeners_.empty()) log_notice("Ready to accept connections tcp");
+  if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
+  if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
   if (unix_listener_) log_notice("Ready to accept connections unix");
   notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
 }
@@ -303,7 +362,12 @@ int Server::end() {
   return exit_status_;
 }
 
-void Server::on_progress(Lsn, Lsn) {
+void Server::on_progress(Lsn, Lsn synced) {
+  if (latency_.enabled() && synced != synced_before_.exchange(synced) &&
+      config_.current()->appendfsync == AppendFsync::kAlways) {
+    latency_.add("aof-fsync-always", static_cast<std::int64_t>(journal().stats().last_sync_us),
+                 clock_.now_us() / 1'000'000);
+  }
   for (const auto& worker : workers_) {
     if (worker->take_progress_wish()) worker->loop().post([] {});
   }

@@ -91,16 +91,23 @@ class Worker final : public DispatchHost {
     return shared_dispatcher_.load()->command_stats();
   }
 
+  LatencyHistogram* latency(std::size_t row) const {
+    return shared_dispatcher_.load()->latency(row);
+  }
+
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
   // --- clients -----------------------------------------------------------------------------------
-  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                  std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
   // Orders from other workers.
   void kill(std::uint64_t id);
   void unblock(std::uint64_t id, UnblockReason reason);
+  // Disconnects the user's clients that are subscribed to what it may hear no more.
+  void drop_subscribers(const User& user);
   // Brings the statuses of clients that did something in this turn up to date.
   void publish_statuses();
 
@@ -120,7 +127,10 @@ class Worker final : public DispatchHost {
   void closing(Client& client) { closing_.push_back(&client); }
   void waiting(Client& client);
   void not_waiting(Client& client);
-  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  void paused(Client& client) {
+    KeyspaceStats::bump(stats_.blocked);
+    paused_.push_back(client.identity.id);
+  }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
@@ -141,7 +151,6 @@ class Worker final : public DispatchHost {
     if (config_store_.version() != config_version_) [[unlikely]] take_config();
   }
   const RequestLimits& request_limits() const { return request_limits_; }
-  bool password_required() const { return !config_->requirepass.empty(); }
   std::int64_t idle_timeout_seconds() const { return config_->timeout; }
   const OutputBufferLimit& output_limit(ClientClass client_class) const {
     return config_->client_output_buffer_limits[static_cast<std::size_t>(client_class)];
@@ -163,11 +172,20 @@ class Worker final : public DispatchHost {
   void notify(const KeyEvent& event, Lsn lsn) override;
   void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
   void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                Origin origin) override;
+  Status permit_again(const Parked& parked) override;
+  bool may_run(Session& session, const CommandTable::Row& row,
+               std::span<const Word> words) override;
+  bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                         std::span<const Word> words) override;
   void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
                   Lsn lsn) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
-  void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
+  void evicted(std::int64_t us) override;
+  void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+               const RunFigures& figures) override;
   void monitor(Session& session, std::span<const Word> words) override;
 
   // MONITOR: `line` goes to this worker's monitors.
@@ -204,10 +222,17 @@ class Worker final : public DispatchHost {
   void expire_slice();
   void take_config();
   DispatchSettings dispatch_settings() const;
-  Status refuse_special(Client& client, const CommandTable::Row& row) const;
+  Status refuse_special(Client& client, const CommandTable::Row& row,
+                        std::span<const Word> words);
+  Client* client_behind(Session& session) const;
+  struct Sender {
+    Bytes address, name;
+  };
+  Sender sender_of(Session& session) const;
 
   Server& server_;
   const ConfigStore& config_store_;
+  const Users& users_;
   const unsigned index_;
   Loop loop_;
   WorkerClock clock_;

@@ -412,17 +412,18 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
   EntryTable::Place place = place_for_write(key, hash);
+  const bool is_new = !place;
   before_change(key, hash, entry_at(place));
   place = store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
-  settle_stored(place, key, hash, event_class_of(type), event);
+  settle_stored(place, key, hash, event_class_of(type), event, is_new);
 }
 
 // The end of a write that stored a whole value at `place`.
 void Database::settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
-                             EventClass event_class, const char* event) {
+                             EventClass event_class, const char* event, bool awaited) {
   add_changes();
   stamp(place.home);
-  signal_changed(key, hash);
+  signal_changed(key, hash, awaited);
   if (event) notify(event_class, event, key);
 }
 

@@ -18,6 +18,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from client.ports import Port
+
 FOLDER = Path(__file__).resolve().parent
 SKIPPED = re.compile(r"^(advance|restart|memoir only)\b", re.M)
 NEEDED = re.compile(r"^# server (\d+)\.(\d+)$", re.M)
@@ -237,9 +241,7 @@ def needs_more(text, port):
 
 
 def start_server():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = Port().number
     server = subprocess.Popen(
         ["redis-server", "--save", "", "--appendonly", "no", "--port", str(port), "--loglevel",
          "warning"], stdout=subprocess.DEVNULL)
