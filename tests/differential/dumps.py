@@ -3,11 +3,11 @@
 
     dumps.py [--subject PATH] [--seed S] SERVER...
 
-SERVER is the path of a redis-server or valkey-server; without any, the one of the distribution. For
-each value it is checked that the other server restores it, that both then agree on its digest (DEBUG
-DIGEST-VALUE) and encoding, and that dumps of unchanged encodings are the same bytes where both
-servers write the same RDB version. A server that is too old for a payload's version gets it with
-a lower version number, unless the type itself is newer. The last line is "N passed, N failed".
+SERVER is the path of a redis-server or valkey-server; without any, the one of the distribution.
+For each value it is checked that the other server restores it, that both then agree on its
+contents and encoding, and that dumps of unchanged encodings are the same bytes where both servers
+write the same RDB version. A server that is too old for a payload's version gets it with a lower
+version number, unless the type itself is newer. The last line is "N passed, N failed".
 """
 
 import argparse
