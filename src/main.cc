@@ -65,7 +65,9 @@ bool prepare_process(const Config& config, bool supervised) {
 }
 
 int serve(const CommandLine& line, const char* called) {
-  auto loaded = load_config(posix_file_system(), line.source, Server::knows_command);
+  auto loaded = load_config(posix_file_system(), line.source, 
+                            {.knows_command = Server::knows_command,
+                             .check_user = Server::check_user});
   if (!loaded) {
     std::fputs(loaded.peek_error().text().c_str(), stderr);
     return 1;
@@ -83,7 +85,7 @@ int serve(const CommandLine& line, const char* called) {
     Server server(config, {.executable = executable_path(called),
                            .config_file = line.source.file,
                            .supervised = supervised});
-    if (!server.listen()) return 1;
+    if (!server.load_users() || !server.listen()) return 1;
     if (!pid_file.empty()) write_pid_file(pid_file);
     set_process_title(config, line.source.file);
     (void)set_oom_score(config);  // a refusal is in the log, and no reason not to serve

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "datatypes/stream/stream.h"
 #include "protocol/reply_parser.h"
 #include "tests/transcripts/engine.h"
 
@@ -40,6 +41,28 @@ class Digest final : public DigestSink {
   std::vector<Bytes> elements_;
 };
 
+// What a digest does not tell of a stream. When a consumer was last seen is no part of it: reading
+// nothing is not journaled.
+Bytes groups_of(const Stream& stream) {
+  const Stream::Marks& marks = stream.marks();
+  Bytes text(ByteView(StreamIdText(marks.last)));
+  text.append(" ").append(StreamIdText(marks.first));
+  text.append(" ").append(StreamIdText(marks.max_deleted)).append(std::to_string(marks.added));
+  for (const auto& group : stream.groups()) {
+    text.append("\n").append(group->name).append(" ").append(StreamIdText(group->last_id));
+    text.append(" ").append(std::to_string(group->entries_read));
+    const StreamGroup::Pending& pending = group->pending();
+    for (auto at = pending.first(); at; at = pending.next(at)) {
+      text.append("\n  ").append(StreamIdText(at.key())).append(at.value().consumer->name);
+      text.append(std::to_string(at.value().time_ms)).append(std::to_string(at.value().count));
+    }
+    for (const auto& consumer : group->consumers()) {
+      text.append("\n  ").append(consumer->name).append(std::to_string(consumer->active_ms));
+    }
+  }
+  return text;
+}
+
 Bytes contents_of(const Entry& entry) {
   Bytes text = std::to_string(static_cast<int>(entry.type())) + " " +
                std::to_string(entry.expire_ms()) + " ";
@@ -47,8 +70,11 @@ Bytes contents_of(const Entry& entry) {
     char scratch[kIntegerCharsMax];
     return text.append(string_view_of(entry, scratch));
   }
-  Digest digest;
+  Digest digest(*entry.object());
   entry.object()->digest(digest);
+  if (entry.type() == TypeId::kStream) {
+    text += groups_of(static_cast<const Stream&>(*entry.object()));
+  }
   return text + digest.finish();
 }
 
@@ -241,8 +267,13 @@ class Transcript {
         {"set-max-listpack-entries", &limits.set_listpack_entries},
         {"set-max-listpack-value", &limits.set_listpack_value},
         {"zset-max-listpack-entries", &limits.zset_listpack_entries},
-        {"zset-max-listpack-value", &limits.zset_listpack_value}};
-    if (name == "list-max-listpack-size") {
+        {"zset-max-listpack-value", &limits.zset_listpack_value},
+        {"hll-sparse-max-bytes", &limits.hll_sparse_bytes}};
+    if (name == "stream-node-max-entries") {
+      limits.stream_node_entries = value;
+    } else if (name == "stream-node-max-bytes") {
+      limits.stream_node_bytes = static_cast<std::size_t>(value);
+    } else if (name == "list-max-listpack-size") {
       limits.list_listpack_size = static_cast<int>(value);
     } else {
       *sizes.at(name) = static_cast<std::size_t>(value);

@@ -200,10 +200,26 @@ Status bitfield_ro(Context& ctx, Args args, ReplyWriter& reply) {
   return run_fields(ctx, args, Mode::kReadOnly, reply);
 }
 
+// BITFIELD changes nothing if all it has are GETs.
+std::uint16_t bitfield_key_flags(std::span<const Word> words) {
+  for (std::size_t i = 2; i < words.size();) {
+    const std::size_t left = words.size() - i - 1;
+    if (equals_ignoring_case(words[i].text, "GET") && left >= 2) {
+      i += 3;
+    } else if (equals_ignoring_case(words[i].text, "OVERFLOW") && left >= 1) {
+      i += 2;
+    } else {
+      return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyRO | kKeyAccess;
+}
+
 constexpr CommandSpec kRows[] = {
     {.name = "bitfield",
      .arity = at_least(2),
      .keys = first_is_key(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariable),
+     .key_flags = bitfield_key_flags,
      .access = Access::kWrite,
      .flags = kDenyOom,
      .journal = JournalForm::kVerbatim,

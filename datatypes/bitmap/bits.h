@@ -22,7 +22,8 @@ std::uint64_t count_bits(ByteView bytes);
 // How many are set within `range`, which must lie within `bytes`.
 std::uint64_t count_bits(ByteView bytes, BitRange range);
 
-// The place of the first bit within `range` (which must lie within `bytes`) that is `wanted`, or -1.
+// The place of the first bit within `range` (which must lie within `bytes`) that is `wanted`, or
+// -1.
 std::int64_t find_bit(ByteView bytes, BitRange range, bool wanted);
 
 // Whether a bit is set; those behind the end are not.

@@ -165,7 +165,8 @@ std::array<GeoCell, 9> GeoShape::cells() const {
     const bool needless =
         steps >= 2 && ((north < 0 && box.south < wanted.south) ||
                        (north > 0 && box.north > wanted.north) ||
-                       (east < 0 && box.west < wanted.west) || (east > 0 && box.east > wanted.east));
+                       (east < 0 && box.west < wanted.west) ||
+                       (east > 0 && box.east > wanted.east));
     if (!needless) cells[i] = i == 0 ? middle : neighbour_of(middle, east, north);
   }
   return cells;

@@ -73,7 +73,8 @@ bool Hash::set_keeping_time(ByteView field, ByteView value, const EncodingLimits
     return set_in_table(field, value, owner);
   }
   const bool is_new = set_in_pack(field, value);
-  if (is_new && size() > limits.hash_listpack_entries) enlarge();
+  // An update, too: the limit may be lower now.
+  if (size() > limits.hash_listpack_entries) enlarge();
   return is_new;
 }
 

@@ -50,7 +50,13 @@ void reply_samples(Context& ctx, const Hash& hash, const SampleRequest& request,
   if (request.distinct()) {
     hash.sample_distinct(fields, ctx.random(), write);
   } else {
-    hash.sample(fields, ctx.random(), write);
+    // In parts, so as to end when the reply has become too long for the client.
+    constexpr std::size_t kPart = 4096;
+    for (std::size_t left = fields; left > 0 && !reply.unwanted();) {
+      const std::size_t part = std::min(left, kPart);
+      hash.sample(part, ctx.random(), write);
+      left -= part;
+    }
   }
 }
 

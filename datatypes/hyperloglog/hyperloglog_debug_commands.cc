@@ -52,9 +52,9 @@ Status pfdebug(Context& ctx, Args args, ReplyWriter& reply) {
   const Entry* entry = ctx.db().lookup_to_change(key);
   if (!entry) return Error("ERR The specified key does not exist");
   if (!entry->is_string()) return Error(kWrongType);
-  char scratch[kIntegerCharsMax];
-  const ByteView value = string_view_of(*entry, scratch);
-  if (!hll::is_hyperloglog(value)) return Error(kNotHll);
+  if (entry->storage() == Storage::kInteger) return Error(kNotHll);
+  if (!hll::is_hyperloglog(entry->bytes())) return Error(kNotHll);
+  const ByteView value = keep_raw(ctx, key, entry)->bytes();
   const bool is_sparse = hll::encoding_of(value) == hll::Encoding::kSparse;
   if (equals_ignoring_case(word, "getreg")) return reply_registers(ctx, key, reply);
   if (equals_ignoring_case(word, "decode")) {

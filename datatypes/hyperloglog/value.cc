@@ -8,9 +8,16 @@ namespace memoir {
 namespace {
 
 // Sparse values grow by a byte or two again and again: they get so much room ahead.
-constexpr std::size_t kSlackMax = 300;
+constexpr std::size_t kSlackMax = 16;
 
 }  // namespace
+
+const Entry* keep_raw(Context& ctx, ByteView key, const Entry* entry) {
+  if (entry->storage() != Storage::kInline) return entry;
+  auto edit = ctx.db().edit_string(key, IfMissing::kNone);
+  if (edit) edit->resize(edit->size(), 0);
+  return ctx.db().peek(key);
+}
 
 Result<HllEdit> HllEdit::open(Context& ctx, ByteView key) {
   const std::size_t limit = ctx.replaying() ? std::numeric_limits<std::size_t>::max()
@@ -26,6 +33,7 @@ Result<HllEdit> HllEdit::open(Context& ctx, ByteView key) {
   const ByteView value = hll.edit_.view(scratch);
   if (!hll::is_hyperloglog(value)) return Error(kNotHll);
   hll.encoding_ = hll::encoding_of(value);
+  hll.edit_.resize(value.size(), 0);
   return hll;
 }
 

@@ -18,6 +18,10 @@ inline constexpr std::string_view kCorruptHll = "INVALIDOBJ Corrupted HLL object
 inline constexpr std::string_view kNotHll =
     "WRONGTYPE Key is not a valid HyperLogLog string value.";
 
+// Whoever looks into a value keeps it as raw bytes from then on, as in Redis; no change. Returns
+// where it is then.
+const Entry* keep_raw(Context& ctx, ByteView key, const Entry* entry);
+
 class HllEdit {
  public:
   enum class Raised : std::uint8_t { kNo, kYes, kCorrupt };

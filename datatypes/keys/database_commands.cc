@@ -86,6 +86,7 @@ Status flush(Context& ctx, Args args, unsigned first, unsigned last, ReplyWriter
   for (unsigned number = first; number <= last; ++number) flush_database(ctx, number, *flushed);
   // Even an empty database is flushed for the journal: a replica may have keys there.
   ctx.db().add_changes(std::max<std::size_t>(flushed->size(), 1));
+  ctx.environment().changes->flushed = true;
   if (*mode == Flush::kLater && flushed->size() > 0) {
     ctx.environment().changes->garbage.push_back(std::move(flushed));
   }

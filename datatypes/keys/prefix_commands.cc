@@ -49,8 +49,8 @@ Status PrefixRemoval::remove_from(unsigned stripe) {
   return ok;
 }
 
-// Keys that begin with the prefix, from `place` on, until enough were seen or found; `place` is then
-// where to go on, 0 at the end.
+// Keys that begin with the prefix, from `place` on, until enough were seen or found; `place` is
+// then where to go on, 0 at the end.
 void PrefixRemoval::collect(const Shard& shard, std::uint64_t& place) {
   keys_.clear();
   std::size_t seen = 0;

@@ -104,7 +104,7 @@ Status keys(Context& ctx, Args args, ReplyWriter& reply) {
     });
   } else {
     const bool all = pattern == "*";
-    for (unsigned stripe = 0; stripe < kStripes; ++stripe) {
+    for (unsigned stripe = 0; stripe < kStripes && !reply.unwanted(); ++stripe) {
       with_shard(ctx, stripe, [&](Shard& shard) {
         shard.keys.for_each([&](TableItem item) {
           const Entry& entry = entry_in(item);

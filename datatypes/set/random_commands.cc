@@ -109,7 +109,9 @@ Status srandmember(Context& ctx, Args args, ReplyWriter& reply) {
     write((*set)->random(ctx.random()));
   } else if (count < 0) {
     reply.array(static_cast<std::size_t>(-count));
-    for (std::int64_t i = 0; i < -count; ++i) write((*set)->random(ctx.random()));
+    for (std::int64_t i = 0; i < -count && !reply.unwanted(); ++i) {
+      write((*set)->random(ctx.random()));
+    }
   } else {
     const std::size_t drawn = std::min(static_cast<std::size_t>(count), (*set)->size());
     reply.array(drawn);

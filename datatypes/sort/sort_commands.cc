@@ -32,10 +32,16 @@ struct SortRequest {
   std::vector<KeyPattern> gets;
   std::optional<ByteView> target;
 
-  void read(Args& args, Mode mode);
+  void read(Context& ctx, Args& args, Mode mode);
 };
 
-void SortRequest::read(Args& args, Mode mode) {
+// Patterns lead to keys that no rule of the user has seen.
+constexpr std::string_view kByDenied =
+    "ERR BY option of SORT denied due to insufficient ACL permissions.";
+constexpr std::string_view kGetDenied =
+    "ERR GET option of SORT denied due to insufficient ACL permissions.";
+
+void SortRequest::read(Context& ctx, Args& args, Mode mode) {
   while (args.more() && !args.failed()) {
     if (args.take("asc")) {
       descending = false;
@@ -51,8 +57,10 @@ void SortRequest::read(Args& args, Mode mode) {
     } else if (args.take("by", 1)) {
       by.emplace(args.next());
       sorts = sorts && by->names_keys();
+      if (by->names_keys() && !ctx.may_read_all_keys()) args.fail(kByDenied);
     } else if (args.take("get", 1)) {
       gets.emplace_back(args.next());
+      if (!ctx.may_read_all_keys()) args.fail(kGetDenied);
     } else {
       args.fail(kSyntaxError);
     }
@@ -189,7 +197,7 @@ void store_elements(Context& ctx, const SortRequest& request, const Sorter& sort
 Status run_sort(Context& ctx, Args args, Mode mode, ReplyWriter& reply) {
   const ByteView key = args.next();
   SortRequest request;
-  request.read(args, mode);
+  request.read(ctx, args, mode);
   if (args.failed()) return args.status();
   Source source;
   if (Status read = source.read(ctx, key); !read) return read;

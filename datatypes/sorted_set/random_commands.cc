@@ -55,7 +55,7 @@ Status zrandmember(Context& ctx, Args args, ReplyWriter& reply) {
                      [&](ByteView member, double) { reply.bulk(member); });
   } else if (request.count < 0) {
     ScoredReply members(reply, static_cast<std::size_t>(-request.count), request.with_scores);
-    for (std::int64_t i = 0; i < -request.count; ++i) {
+    for (std::int64_t i = 0; i < -request.count && !reply.unwanted(); ++i) {
       (*set)->for_each({ctx.random().below(size), 1}, members);
     }
   } else {

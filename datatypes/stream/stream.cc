@@ -46,11 +46,14 @@ bool Stream::erase(StreamId id) {
   if (StreamNodeHead(at.value()).live == 1) nodes_.erase(at.key());
   else mark_stream_entry_deleted(at.value(), entry);
   --length_;
+  if (id == marks_.first) first_erased_ = true;
   if (id > marks_.max_deleted) marks_.max_deleted = id;
   return true;
 }
 
 void Stream::settle_first() {
+  if (!first_erased_) return;
+  first_erased_ = false;
   if (length_ == 0) {
     marks_.first = {};
     return;
@@ -128,7 +131,8 @@ StreamTrimmed Stream::trim(const StreamTrim& wanted) {
     at = nodes_.lower_bound(after);
   }
   done.reached = at ? at.key() : kStreamIdMax;
-  if (done.entries > 0) settle_first();
+  first_erased_ = done.entries > 0;
+  settle_first();
   return done;
 }
 

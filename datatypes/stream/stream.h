@@ -34,7 +34,7 @@ struct StreamTrim {
   By by = By::kNothing;
   bool whole_nodes = false;     // only nodes that go as a whole
   std::uint64_t length = 0;     // kLength: entries that stay
-  StreamId first;               // kId: the smallest id that stays
+  StreamId first{};             // kId: the smallest id that stays
   std::uint64_t limit = 0;      // entries removed at most; 0: no limit. For whole_nodes only
   StreamReferences references = StreamReferences::kKeep;
 };
@@ -130,6 +130,7 @@ class Stream final : public Object {
   Nodes nodes_;
   std::uint64_t length_{0};
   Marks marks_;
+  bool first_erased_{false};  // marks_.first is to be found anew
   Groups groups_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/base/c_text.h"
+
 namespace memoir {
 
 StreamId take_stream_id(Args& args) {
@@ -48,6 +50,11 @@ StreamId take_interval_end(Args& args) {
   Bound bound = take_bound(args, StreamId::kPartMax);
   if (bound.exclusive && !bound.id.decrement()) args.fail("ERR invalid end ID for the interval");
   return bound.id;
+}
+
+Error no_such_key_or_group(ByteView key, ByteView group) {
+  return Error("NOGROUP No such key '" + Bytes(c_text(key)) + "' or consumer group '" +
+               Bytes(c_text(group)) + "'");
 }
 
 std::optional<StreamReferences> references_of(ByteView word) {

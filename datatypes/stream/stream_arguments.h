@@ -43,6 +43,9 @@ Status settle_trim_options(Context& ctx, StreamTrimOptions& options);
 std::vector<ByteView> exact_trim_words(std::span<const Word> words,
                                        const StreamTrimOptions& options, ByteView threshold);
 
+// NOGROUP, for commands on a group's pending entries.
+Error no_such_key_or_group(ByteView key, ByteView group);
+
 // "KEEPREF", "DELREF" or "ACKED" in any case.
 std::optional<StreamReferences> references_of(ByteView word);
 

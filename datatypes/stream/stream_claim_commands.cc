@@ -9,6 +9,7 @@
 #include "datatypes/stream/stream_claims.h"
 #include "datatypes/stream/stream_reply.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -24,8 +25,7 @@ Result<GroupEdit> edit_group(Context& ctx, ByteView key, ByteView name) {
   if (!stream) return stream.error();
   StreamGroup* const group = *stream ? (*stream)->find_group(name) : nullptr;
   if (!group) {
-    return Error("NOGROUP No such key '" + Bytes(key) + "' or consumer group '" + Bytes(name) +
-                 "'");
+    return no_such_key_or_group(key, name);
   }
   stream->wake_nobody();
   return GroupEdit{std::move(*stream), group};
@@ -82,7 +82,7 @@ Result<ClaimRequest> read_claim(Context& ctx, Args& args) {
     const ByteView option = args.peek();
     read_claim_option(ctx, args, request);
     if (args.left() == left && !args.failed()) {
-      return Error("ERR Unrecognized XCLAIM option '" + Bytes(option) + "'");
+      return Error("ERR Unrecognized XCLAIM option '" + Bytes(c_text(option)) + "'");
     }
   }
   if (args.failed()) return args.status().error();

@@ -61,7 +61,8 @@ Result<AddRequest> read_add_request(Context& ctx, Args& args) {
   }
   if (i < words.size() && !args.failed()) request.wanted = read_wanted_id(words[i].text, args);
   if (args.failed()) return args.status().error();
-  if (Status good = settle_trim_options(ctx, request.options); !good) return std::move(good).error();
+  Status good = settle_trim_options(ctx, request.options);
+  if (!good) return std::move(good).error();
   request.id_at = i;
   const std::size_t rest = i < words.size() ? words.size() - i - 1 : 0;
   if (rest < 2 || rest % 2 != 0) return Error("ERR wrong number of arguments for 'xadd' command");

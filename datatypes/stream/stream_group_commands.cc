@@ -3,6 +3,7 @@
 
 #include "datatypes/stream/stream_arguments.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -12,8 +13,8 @@ Error unknown_form(Context& ctx) {
 }
 
 Error no_such_group(ByteView group, ByteView key) {
-  return Error("NOGROUP No such consumer group '" + Bytes(group) + "' for key name '" +
-               Bytes(key) + "'");
+  return Error("NOGROUP No such consumer group '" + Bytes(c_text(group)) + "' for key name '" +
+               Bytes(c_text(key)) + "'");
 }
 
 constexpr std::string_view kKeyMustExist =

@@ -4,6 +4,7 @@
 #include "datatypes/stream/stream_arguments.h"
 #include "datatypes/stream/stream_reply.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -184,8 +185,8 @@ Status xinfo_consumers(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView name = args.next();
   const StreamGroup* const group = (*stream)->find_group(name);
   if (!group) {
-    return Error("NOGROUP No such consumer group '" + Bytes(name) + "' for key name '" +
-                 Bytes(key) + "'");
+    return Error("NOGROUP No such consumer group '" + Bytes(c_text(name)) + "' for key name '" +
+                 Bytes(c_text(key)) + "'");
   }
   Fields fields(reply);
   reply.array(group->consumers().size());

@@ -99,8 +99,7 @@ Status xpending(Context& ctx, Args args, ReplyWriter& reply) {
   if (!stream) return stream.error();
   const StreamGroup* const group = *stream ? (*stream)->find_group(name) : nullptr;
   if (!group) {
-    return Error("NOGROUP No such key '" + Bytes(key) + "' or consumer group '" + Bytes(name) +
-                 "'");
+    return no_such_key_or_group(key, name);
   }
   if (words == kSummaryWords) {
     reply_summary(*group, reply);

@@ -12,6 +12,7 @@
 #include "datatypes/stream/stream_claims.h"
 #include "datatypes/stream/stream_reply.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -70,7 +71,7 @@ Status read_option(Context& ctx, std::size_t& i, ReadRequest& request) {
   Args args(words);
   if (more >= 1 && equals_ignoring_case(word, "block")) {
     if (!ctx.session().identity.may_block && !ctx.replaying()) {
-      return Error("ERR " + Bytes(words[0].text) +
+      return Error("ERR " + Bytes(c_text(words[0].text)) +
                    " command is not allowed with BLOCK option from scripts");
     }
     request.timeout_ms = read_block_time(ctx, words[++i].text, args);
@@ -114,7 +115,8 @@ Result<ReadRequest> read_request(Context& ctx, bool grouped) {
 Error meaningless(ByteView id) {
   return Error("ERR The " + Bytes(id) +
                " ID is meaningless in the context of XREADGROUP: you want to read the history of "
-               "this consumer by specifying a proper ID, or use the > ID to get new messages. The " +
+               "this consumer by specifying a proper ID, or use the > ID to get new messages. "
+               "The " +
                Bytes(id) + " ID would just return an empty result set.");
 }
 
@@ -298,8 +300,8 @@ Status read_for_group(Context& ctx, const ReadRequest& request, std::size_t i, S
 Result<StreamId> id_for_group(const Stream* stream, const ReadRequest& request, ByteView key,
                               ByteView text) {
   if (!stream || !stream->find_group(request.group->text)) {
-    return Error("NOGROUP No such key '" + Bytes(key) + "' or consumer group '" +
-                 Bytes(request.group->text) + "' in XREADGROUP with GROUP option");
+    return Error("NOGROUP No such key '" + Bytes(c_text(key)) + "' or consumer group '" +
+                 Bytes(c_text(request.group->text)) + "' in XREADGROUP with GROUP option");
   }
   if (text == "$" || text == "+") return meaningless(text);
   if (text == ">") return kStreamIdMax;

@@ -68,10 +68,16 @@ Status digest(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+// DELEX reads only if it has something to compare.
+std::uint16_t delex_key_flags(std::span<const Word> words) {
+  return words.size() > 2 ? kKeyRW | kKeyAccess | kKeyDelete : kKeyRM | kKeyDelete;
+}
+
 constexpr CommandSpec kRows[] = {
     {.name = "delex",
      .arity = at_least(2),
      .keys = first_is_key(kKeyRW | kKeyDelete | kKeyVariable),
+     .key_flags = delex_key_flags,
      .access = Access::kWrite,
      .flags = kFast,
      .journal = JournalForm::kEffects,

@@ -165,10 +165,19 @@ Status msetnx(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+// SET reads only if it is asked for what was there.
+std::uint16_t set_key_flags(std::span<const Word> words) {
+  for (std::size_t i = 3; i < words.size(); ++i) {
+    if (equals_ignoring_case(words[i].text, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  }
+  return kKeyOW | kKeyUpdate;
+}
+
 constexpr CommandSpec kRows[] = {
     {.name = "set",
      .arity = at_least(3),
      .keys = first_is_key(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariable),
+     .key_flags = set_key_flags,
      .access = Access::kWrite,
      .flags = kDenyOom,
      .journal = JournalForm::kVerbatim,

@@ -201,6 +201,17 @@ void release_free_pages() {
 #endif
 }
 
+std::string allocator_statistics() {
+#ifdef MEMOIR_SYSTEM_MALLOC
+  return "Stats not supported for the current allocator";
+#else
+  std::string text;
+  mi_stats_print_out([](const char* part, void* to) { *static_cast<std::string*>(to) += part; },
+                     &text);
+  return text;
+#endif
+}
+
 }  // namespace memoir
 
 // The replaced global operators. The throwing forms never throw: out of memory ends the process.

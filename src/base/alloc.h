@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace memoir {
 
@@ -27,5 +28,7 @@ std::size_t usable_size(const void* block);
 std::size_t allocated_bytes();
 // Gives free pages back to the system.
 void release_free_pages();
+// What the allocator itself tells of its state, as text.
+std::string allocator_statistics();
 
 }  // namespace memoir

@@ -3,16 +3,41 @@
 #include <chrono>
 
 namespace memoir {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+struct Moment {
+  Steady::time_point time;
+  std::uint64_t cycles;
+};
+
+// Both clocks at once, as nearly as they can be read: the best of some tries, since the thread may
+// be interrupted between the two.
+Moment both_clocks() {
+  Moment best{};
+  std::uint64_t least = UINT64_MAX;
+  for (int i = 0; i < 16; ++i) {
+    const std::uint64_t before = cycles_now();
+    const auto time = Steady::now();
+    const std::uint64_t between = cycles_now() - before;
+    if (between >= least) continue;
+    least = between;
+    best = {time, before + between / 2};
+  }
+  return best;
+}
+
+}  // namespace
 
 double cycles_per_us() {
   static const double measured = [] {
-    using Steady = std::chrono::steady_clock;
-    const auto start = Steady::now();
-    const std::uint64_t first = cycles_now();
-    auto now = start;
-    while (now - start < std::chrono::milliseconds(1)) now = Steady::now();
-    const double us = std::chrono::duration<double, std::micro>(now - start).count();
-    return static_cast<double>(cycles_now() - first) / us;
+    const Moment first = both_clocks();
+    while (Steady::now() - first.time < std::chrono::milliseconds(1)) {
+    }
+    const Moment last = both_clocks();
+    const double us = std::chrono::duration<double, std::micro>(last.time - first.time).count();
+    return static_cast<double>(last.cycles - first.cycles) / us;
   }();
   return measured;
 }

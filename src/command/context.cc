@@ -4,8 +4,13 @@
 #include <limits>
 
 #include "src/base/number.h"
+#include "src/command/dispatcher.h"
 
 namespace memoir {
+
+bool Context::may_read_all_keys() {
+  return dispatcher_.host().may_read_all_keys(session_, *row_, words_);
+}
 
 Status Context::park(std::span<const ByteView> keys, TypeId type, std::int64_t timeout_ms,
                      TimeoutReply on_timeout, ReplyWriter& reply) {

@@ -63,6 +63,8 @@ class Context {
     KeyspaceStats::bump(env_.stats->expired_members, count);
   }
   bool in_transaction() const { return in_transaction_; }
+  // Whether the user may read any key there is (DispatchHost::may_read_all_keys).
+  bool may_read_all_keys();
 
   // For a command that visits stripe by stripe (Locks::kEach) and changes them: writes what it told
   // ctx.effects() so far as a record of its own, before it lets go of the stripes it holds now. Not
@@ -111,6 +113,7 @@ class Context {
   std::span<const Word> words_;
   Effects& effects_;
   unsigned first_db_;  // the session's database when the run began: the record's
+  unsigned effects_db_{first_db_};  // where the effects of nested commands have led
   Parking parking_;
   Lsn lsn_{0};  // what the reply depends on beyond the stripes read (EXEC)
   bool in_transaction_{false};

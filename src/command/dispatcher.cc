@@ -24,10 +24,16 @@ constexpr std::uint64_t kClockCycles = 300'000;
 // What a record may take beyond the words of its request: MULTI, EXEC, SELECT, absolute times.
 constexpr std::size_t kRecordSlack = 256;
 
+// About as many as the request takes in RESP.
 std::size_t bytes_of(std::span<const Word> words) {
-  std::size_t bytes = kRecordSlack;
-  for (const Word& word : words) bytes += word.text.size() + 16;
+  std::size_t bytes = 0;
+  for (const Word& word : words) bytes += word.text.size() + 8;
   return bytes;
+}
+
+// At most as many as the request's record takes.
+std::size_t record_bytes(std::span<const Word> words) {
+  return bytes_of(words) + 8 * words.size() + kRecordSlack;
 }
 
 // "*3\r\n", "$5\r\n"
@@ -49,7 +55,8 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
       host_(host),
       random_(seed),
       cycles_per_us_(cycles_per_us()),
-      command_stats_(std::make_unique<CommandStats[]>(commands.size())) {}
+      command_stats_(std::make_unique<CommandStats[]>(commands.size())),
+      latencies_(std::make_unique<std::atomic<LatencyHistogram*>[]>(commands.size())) {}
 
 // --- looking ahead
 // ------------------------------------------------------------------------------------
@@ -179,7 +186,9 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
     return {};
   }
   // EXEC tells of itself, behind the commands it ran.
-  if (settings.monitored && !is_exec(spec)) [[unlikely]] host_.monitor(session, words);
+  if (settings.monitored && !is_exec(spec)) [[unlikely]] {
+    host_.monitor(session, words, Origin::kClient);
+  }
 
   std::span<const HashedKey> keys;
   if (prepared.words) {
@@ -227,14 +236,15 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (session.transaction.rollback && !spec.has(kTransactionControl)) [[unlikely]] {
     if (Status undoable = check_undoable(row); !undoable) return undoable;
   }
+  out_of_memory_ = false;
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }
   if (!settings.stop_writes_on_error) return ok;
-  if (is_write(spec)) return journal_.writable(bytes_of(words));
+  if (is_write(spec)) return journal_.writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
-    for (const StoredRequest& request : session.transaction.queue) bytes += bytes_of(request.words);
+    for (const StoredRequest& request : session.transaction.queue) bytes += record_bytes(request.words);
     return journal_.writable(bytes);
   }
   return ok;
@@ -242,7 +252,15 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
 
 Status Dispatcher::check_memory(Session& session, const CommandSpec& spec) {
   constexpr std::int64_t kBudgetUs = 500;
-  if (evict_some(kBudgetUs)) return ok;
+  const std::uint64_t evicted_before = stats_.evicted.load(std::memory_order_relaxed);
+  const std::uint64_t began = cycles_now();
+  const bool enough = evict_some(kBudgetUs);
+  if (stats_.evicted.load(std::memory_order_relaxed) != evicted_before) {
+    const double us = static_cast<double>(cycles_now() - began) / cycles_per_us_;
+    host_.evicted(static_cast<std::int64_t>(us));
+  }
+  if (enough) return ok;
+  out_of_memory_ = true;
   const bool denied = denies_oom(spec) ||
                       (session.transaction.open && !spec.has(kTransactionControl)) ||
                       (is_exec(spec) && any_queued(session, denies_oom));
@@ -280,18 +298,34 @@ RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   return env;
 }
 
-void Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys) {
-  if (locks == Locks::kKeys) {
-    if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
-    StripeSet set;
-    for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
-    return locked.lock(set);
+// False: the keyspace is busy, and the caller is not to wait for that.
+bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys,
+                          Patience patience) {
+  const bool may_give_up = patience == Patience::kUntilBusy;
+  StripeSet set;
+  switch (locks) {
+    case Locks::kKeys:
+      if (keys.size() == 1 && may_give_up) {
+        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      }
+      for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
+      break;
+    case Locks::kAll:
+      set.add_all();
+      break;
+    case Locks::kEach:
+      // Its handler waits for each; better it does not begin.
+      if (may_give_up && locked.keyspace().locking()) {
+        LockedStripes probe(locked.keyspace());
+        return probe.lock_one_unless_busy(0);
+      }
+      return true;
+    case Locks::kNone:
+      return true;
   }
-  if (locks == Locks::kAll) {
-    StripeSet all;
-    all.add_all();
-    locked.lock(all);
-  }
+  if (may_give_up) return locked.lock_unless_busy(set);
+  locked.lock(set);
+  return true;
 }
 
 // `again` is the parked request that runs once more, or null.
@@ -300,7 +334,10 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
   LockedStripes locked(keyspace_);
-  lock_for(locked, row.spec->locks_of(words), keys);
+  const Patience patience = again ? Patience::kForever : Patience::kUntilBusy;
+  if (!lock_for(locked, row.spec->locks_of(words), keys, patience)) [[unlikely]] {
+    return reject(session, &row, host_.busy_error(), reply);
+  }
   changes_.clear();
   effects_.clear();
   source_ = session.identity.id;
@@ -314,6 +351,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
   }
 
   Context ctx(*this, session, env, effects_);
+  const ReplyWriter::Mark mark = reply.begin();
   call(ctx, row, words, reply);
   RunOutcome outcome;
   if (ctx.parking_.requested) [[unlikely]] {
@@ -327,7 +365,8 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
     cycles_ = cycles_now();  // it is counted when it is answered
     return outcome;
   }
-  count(row, session, words);
+  const std::size_t request_bytes = raw.empty() ? bytes_of(words) : raw.size();
+  count(row, session, words, {.request = request_bytes, .reply = reply.begin() - mark});
   if (!changes_.overdue.empty()) [[unlikely]] remove_overdue();
   return outcome;
 }
@@ -346,26 +385,37 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
     reply.buffer().truncate(mark);
     reply.error(status.error());
     bump(command_stats_[row.index].failed);
-    host_.failed(status.error().text());
+    if (status.error().code() != ErrorCode::kCountedReply) host_.failed(status.error().text());
   }
   if (ctx.session_.identity.tracker != 0) [[unlikely]] track(ctx, words);
 }
 
 void Dispatcher::count(const CommandTable::Row& row, Session& session,
-                       std::span<const Word> words) {
+                       std::span<const Word> words, RunBytes bytes) {
   const std::uint64_t now = cycles_now();
   const std::uint64_t taken = now - cycles_;
   cycles_ = now;
   CommandStats& stats = command_stats_[row.index];
   bump(stats.calls);
   bump(stats.cycles, taken);
-  if (settings.slowlog_us >= 0 && !row.spec->has(kSkipSlowlog)) {
-    const double us_limit = static_cast<double>(settings.slowlog_us);
-    if (static_cast<double>(taken) >= us_limit * cycles_per_us_) [[unlikely]] {
-      host_.slow(session, words,
-                 static_cast<std::int64_t>(static_cast<double>(taken) / cycles_per_us_));
-    }
+  if (settings.latency_tracking) count_latency(row.index, taken);
+  if (taken >= settings.notable_cycles || bytes.request >= settings.notable_request_bytes ||
+      bytes.reply >= settings.notable_reply_bytes) [[unlikely]] {
+    const double us = static_cast<double>(taken) / cycles_per_us_;
+    host_.notable(session, row, words,
+                  {.us = static_cast<std::int64_t>(us),
+                   .request_bytes = bytes.request,
+                   .reply_bytes = bytes.reply});
   }
+}
+
+void Dispatcher::count_latency(std::size_t index, std::uint64_t cycles) {
+  LatencyHistogram* histogram = latencies_[index].load(std::memory_order_relaxed);
+  if (!histogram) [[unlikely]] {
+    histogram = own_latencies_.emplace_back(std::make_unique<LatencyHistogram>()).get();
+    latencies_[index].store(histogram, std::memory_order_release);
+  }
+  histogram->add(cycles);
 }
 
 void append_words(Bytes& out, std::span<const Word> words) {
@@ -420,9 +470,7 @@ Lsn Dispatcher::settle(Context& ctx, std::span<const Word> words, ByteView raw) 
     bump(stats_.changes, changes_.count);
     journal_run(ctx, words, raw);
   }
-  if (!changes_.touched.empty() || !changes_.touched_databases.empty()) [[unlikely]] {
-    signal_touched(locked, changes_);
-  }
+  if (changes_.touched_any()) [[unlikely]] signal_touched(locked, changes_);
   return depends_on(locked, ctx.row_->spec->locks);
 }
 
@@ -455,7 +503,13 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
     raw = words_scratch_;
   }
   const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_, more);
-  ctx.env_.stripes->held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(*ctx.env_.stripes, lsn);
+}
+
+// Notes a record in the stripes that it concerns.
+void Dispatcher::stamp(const LockedStripes& locked, Lsn lsn) {
+  if (locked.holds_all()) return keyspace_.set_exclusive_lsn(lsn);
+  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
 }
 
 // Expiry is the server's own doing, whoever stumbled over the key.
@@ -493,9 +547,9 @@ std::uint32_t Dispatcher::journal_session(Session* session) {
 }
 
 Lsn Dispatcher::depends_on(const LockedStripes& locked, Locks locks) const {
-  if (locks == Locks::kNone) return 0;
-  if (locks == Locks::kEach) return keyspace_.position();
-  Lsn lsn = 0;
+  if (locks == Locks::kNone || (locks == Locks::kKeys && locked.held().empty())) return 0;
+  if (locks == Locks::kEach || locked.holds_all()) return keyspace_.position();
+  Lsn lsn = keyspace_.exclusive_lsn();
   locked.held().each([&](unsigned i) { lsn = std::max(lsn, keyspace_.stripe(i).last_lsn); });
   return lsn;
 }
@@ -533,7 +587,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   hash_keys(*row, words, own_hashes_);
 
   LockedStripes locked(keyspace_);
-  lock_for(locked, row->spec->locks_of(words), own_hashes_);
+  lock_for(locked, row->spec->locks_of(words), own_hashes_, Patience::kForever);
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;
@@ -549,7 +603,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   ctx.words_ = words;
   const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
   const Lsn lsn = keyspace_.position();
-  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(locked, lsn);
   signal_touched(locked, changes_);
   locked.unlock();
   finish(lsn);

@@ -22,6 +22,7 @@
 #include "src/command/command_table.h"
 #include "src/command/context.h"
 #include "src/command/eviction.h"
+#include "src/command/latency_histogram.h"
 #include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
@@ -47,10 +48,28 @@ struct DispatchSettings {
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
-  std::int64_t slowlog_us = -1;  // DispatchHost::slow() is told of runs that take longer; < 0: none
+  bool latency_tracking = true;  // a LatencyHistogram for each command
+  // DispatchHost::notable() is told of runs that take at least so long, or have as large a request
+  // or reply.
+  std::uint64_t notable_cycles = UINT64_MAX;
+  std::size_t notable_request_bytes = SIZE_MAX;
+  std::size_t notable_reply_bytes = SIZE_MAX;
+  std::int64_t busy_reply_threshold_ms = 5000;  // a script that runs longer lets others answer
   bool monitored = false;        // DispatchHost::monitor() is told of every run
   std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
+
+// From where a request comes whose right to run is asked for.
+enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
+
+// What a run took.
+struct RunFigures {
+  std::int64_t us = 0;
+  std::size_t request_bytes = 0;
+  std::size_t reply_bytes = 0;
+};
+
+class ScriptEngine;
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
 class DispatchHost {
@@ -60,6 +79,32 @@ class DispatchHost {
   // error is the reply.
   virtual Status admit(Session& session, const CommandTable::Row& row,
                        std::span<const Word> words) = 0;
+  // Whether the session's user may run the request (ACL). Not ok: the error is the reply, and the
+  // refusal is in the security log. admit() asks for requests of clients; EXEC asks again for each
+  // that was queued, scripts for each that they call.
+  virtual Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                        Origin origin) {
+    (void)session, (void)row, (void)words, (void)origin;
+    return ok;
+  }
+  // The same for a parked request that is to run again.
+  virtual Status permit_again(const Parked& parked) {
+    (void)parked;
+    return ok;
+  }
+  // permit() as a question that leaves no trace.
+  virtual bool may_run(Session& session, const CommandTable::Row& row,
+                       std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
+  // Whether the session's user may run the request and may also read any key there is, as patterns
+  // that name keys ask for (SORT's BY and GET).
+  virtual bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                                 std::span<const Word> words) {
+    (void)session, (void)row, (void)words;
+    return true;
+  }
   // A keyspace notification that notify-keyspace-events asks for; may be pushed once `lsn` is safe.
   virtual void notify(const KeyEvent& event, Lsn lsn) = 0;
   // Before a request is queued: name its worker and start its timer. Stripes are locked; be brief.
@@ -76,12 +121,26 @@ class DispatchHost {
   virtual void free_later(std::vector<std::unique_ptr<Object>>&& garbage) = 0;
   // Counts, for INFO errorstats. `error` is a whole error text.
   virtual void failed(ByteView error) { (void)error; }
-  virtual void slow(Session& session, std::span<const Word> words, std::int64_t us) {
-    (void)session, (void)words, (void)us;
+  // Keys had to be evicted before a command, which took so long.
+  virtual void evicted(std::int64_t us) { (void)us; }
+  virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                       const RunFigures& figures) {
+    (void)session, (void)row, (void)words, (void)figures;
   }
-  virtual void monitor(Session& session, std::span<const Word> words) {
-    (void)session, (void)words;
+  // `origin`: from where the request comes, a client or a script of that client.
+  virtual void monitor(Session& session, std::span<const Word> words, Origin origin) {
+    (void)session, (void)words, (void)origin;
   }
+
+  // --- scripts (src/scripting)
+  // The interpreters of this dispatcher; null: there are none.
+  virtual ScriptEngine* script_engine() { return nullptr; }
+  // Serves clients for a moment in the midst of a script, as far as they need no keys.
+  virtual void serve_meanwhile() {}
+  // The script must end: nothing will be journaled any more.
+  virtual bool stopping() const { return false; }
+  // The reply to what has to wait for a busy script.
+  virtual Error busy_error() const { return Error("BUSY Redis is busy running a script."); }
 };
 
 struct RunOutcome {
@@ -162,15 +221,51 @@ class Dispatcher {
   // Refuses a command that roll_back() could not take back.
   static Status check_undoable(const CommandTable::Row& row);
 
+  // --- for commands that run others (scripts): nested.cc
+  // Runs a command inside the run of `outer`, in `session` (not outer's), whose stripes are all
+  // locked. What it did is added to outer's effects, in order, unless `kept` says otherwise.
+  enum class Journaled : bool { kNo, kYes };
+  void run_nested(Context& outer, Session& session, const CommandTable::Row& row,
+                  std::span<const Word> words, ReplyWriter& reply, Journaled journaled);
+  // What may keep a nested command from running that would be the first to write.
+  Status refuse_first_write(const CommandTable::Row& row, std::span<const Word> words) const;
+  void count_rejected(const CommandTable::Row* row, ByteView error);
+  // The end of a run with nested commands: outer's effects lead back to its database.
+  void end_nested(Context& outer);
+  // Where outer's effects stand, and back there: what nested commands did since is taken back by
+  // `undo`, which the run's environment named meanwhile, and told to nobody.
+  struct NestedMark {
+    std::size_t effects_bytes, effects_count, events, touched, touched_databases;
+    std::uint64_t changes;
+    unsigned effects_db;
+  };
+  NestedMark mark_nested(const Context& outer) const;
+  void undo_nested(Context& outer, UndoLog& undo, const NestedMark& mark);
+  // Whether memory was over maxmemory when the request that runs came in.
+  bool out_of_memory() const { return out_of_memory_; }
+  // Cycles (src/base/cycles.h) and time when the request that runs began.
+  std::uint64_t began_cycles() const { return cycles_; }
+  void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
+  double cycles_in_us() const { return cycles_per_us_; }
+
+  // While one lives, requests may be run in the midst of another: the scratch memory of that one is
+  // put aside.
+  class Interlude;
+
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
   Journal& journal() { return journal_; }
+  DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
   const KeyspaceStats& stats() const { return stats_; }
   KeyspaceStats& stats() { return stats_; }
   // By CommandTable::Row::index.
   std::span<CommandStats> command_stats() { return {command_stats_.get(), commands_.size()}; }
+  // Any thread: how long the runs of a row took here; null: there was none.
+  LatencyHistogram* latency(std::size_t index) const {
+    return latencies_[index].load(std::memory_order_acquire);
+  }
 
  private:
   // A request of the batch, looked up ahead.
@@ -203,8 +298,16 @@ class Dispatcher {
                      const std::shared_ptr<Parked>& again);
   void call(Context& ctx, const CommandTable::Row& row, std::span<const Word> words,
             ReplyWriter& reply);
-  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words);
-  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
+  struct RunBytes {
+    std::size_t request;
+    std::size_t reply;
+  };
+  void count(const CommandTable::Row& row, Session& session, std::span<const Word> words,
+             RunBytes bytes);
+  void count_latency(std::size_t index, std::uint64_t cycles);
+  enum class Patience : bool { kForever, kUntilBusy };  // of who waits for stripes
+  static bool lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys,
+                       Patience patience);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
@@ -212,6 +315,9 @@ class Dispatcher {
              std::span<const ByteView> more = {});
   ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
+  void stamp(const LockedStripes& locked, Lsn lsn);
+  void add_nested_removals(Context& outer);
+  void add_nested_effects(Context& outer, unsigned db, ByteView resp, std::size_t commands);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
@@ -229,6 +335,7 @@ class Dispatcher {
   void serve_waiting();
   void serve_key(const KeyRef& key);
   bool run_parked(const std::shared_ptr<Parked>& parked);
+  void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
 
   struct TransactionLog;
@@ -261,6 +368,8 @@ class Dispatcher {
   KeyspaceStats stats_;
   const double cycles_per_us_;
   std::unique_ptr<CommandStats[]> command_stats_;
+  std::unique_ptr<std::atomic<LatencyHistogram*>[]> latencies_;  // by row
+  std::vector<std::unique_ptr<LatencyHistogram>> own_latencies_;
 
   const RequestParser* batch_{nullptr};
   std::size_t batch_next_{0};
@@ -276,12 +385,14 @@ class Dispatcher {
 
   Changes changes_;
   Effects effects_;
+  Effects nested_effects_;  // of a nested command
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
   std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
   std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
+  bool out_of_memory_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};
 };

@@ -76,17 +76,18 @@ inline const KeySpec& last_spec(const CommandSpec& spec) {
 // The same as each_key, with the spec that a key comes from: visit(word index, const KeySpec&).
 template <class F>
 bool each_key_spec(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
+  std::size_t stored = spec.stored_key ? spec.stored_key(words) : 0;
   for (const KeySpec& keys : spec.keys) {
-    if (keys.kind == KeySpec::Kind::kNone) return true;
+    if (keys.kind == KeySpec::Kind::kNone) break;
     if ((keys.flags & kKeyUnlessElsewhere) && spec.keys[1].locate(words) != 0) continue;
-    const bool sound = keys_detail::visit_spec(
-        keys, words, [&visit, &keys](std::size_t word) { visit(word, keys); });
+    const bool sound =
+        keys_detail::visit_spec(keys, words, [&visit, &keys, &stored](std::size_t word) {
+          if (word == stored) stored = 0;
+          visit(word, keys);
+        });
     if (!sound) return false;
-    if (!spec.stored_key) continue;
-    const std::size_t stored = spec.stored_key(words);
-    if (stored != 0) visit(stored, keys_detail::last_spec(spec));
-    return true;
   }
+  if (stored != 0) visit(stored, keys_detail::last_spec(spec));
   return true;
 }
 
@@ -94,6 +95,12 @@ template <class F>
 bool each_key(const CommandSpec& spec, std::span<const Word> words, F&& visit) {
   return each_key_spec(spec, words,
                        [&visit](std::size_t word, const KeySpec&) { visit(word); });
+}
+
+// KeyFlag bits of the request's key under `keys`.
+inline std::uint16_t key_flags_of(const CommandSpec& spec, const KeySpec& keys,
+                                  std::span<const Word> words) {
+  return spec.key_flags && (keys.flags & kKeyVariable) ? spec.key_flags(words) : keys.flags;
 }
 
 }  // namespace memoir

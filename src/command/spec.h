@@ -83,6 +83,7 @@ enum CommandFlag : std::uint32_t {
   kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
   kAsking = 1U << 28,          // allowed in a slot that is being imported
   kSecretPassword = 1U << 29,  // the word behind AUTH, the two behind AUTH2
+  kTellsMonitor = 1U << 30,  // MONITOR sees it although it has kSkipMonitor
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.
@@ -139,6 +140,18 @@ constexpr KeySpec key_unknown(unsigned flags) {
   return {KeySpec::Kind::kUnknown, 0, 0, 1, static_cast<std::uint16_t>(flags), nullptr};
 }
 constexpr KeySpecs kNoKeys{};
+// What a request does to its key where its words decide (kKeyVariable): the KeyFlag bits instead of
+// the spec's.
+using KeyFlagsOf = std::uint16_t (*)(std::span<const Word> words);
+
+// The channels among the words, as ACL rules see them.
+enum class Channels : std::uint8_t {
+  kNone,
+  kPublish,            // word 1, to be sent to
+  kSubscribe,          // all words behind the name
+  kSubscribePatterns,  // the same, as patterns
+};
+
 // The usual cases, by what they do.
 constexpr KeySpecs first_is_key(unsigned flags) { return {key_range(1, 1, 1, flags)}; }
 constexpr KeySpecs all_are_keys(unsigned flags) { return {key_range(1, -1, 1, flags)}; }
@@ -172,6 +185,8 @@ struct CommandSpec {
   const char* name;  // lower case; for a subcommand its own word alone
   Arity arity;
   KeySpecs keys = kNoKeys;
+  KeyFlagsOf key_flags = nullptr;
+  Channels channels = Channels::kNone;
   Access access = Access::kNone;
   std::uint32_t flags = 0;
   JournalForm journal = JournalForm::kNone;
@@ -188,8 +203,7 @@ struct CommandSpec {
   const char* deprecated = "";  // "6.2.0 `LMOVE` with ..." : since, blank, replaced by
   std::span<const CommandSpec> subcommands = {};
   // Where the specs do not tell enough: the word that is the key a request writes (SORT's STORE), 0
-  // if there is none. The request's keys are then those of the first spec and this one, which the
-  // last spec describes.
+  // if there is none. It is a key besides those of the specs, and the last of them describes it.
   std::size_t (*stored_key)(std::span<const Word> words) = nullptr;
   // For a command whose words decide what is locked: the locks of this request; else null.
   Locks (*choose_locks)(std::span<const Word> words) = nullptr;

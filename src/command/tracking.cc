@@ -87,8 +87,9 @@ void Dispatcher::tell_trackers(LockedStripes& locked, Changes& changes) {
                               .key = touched.key,
                               .trackers = std::move(trackers)});
   }
-  if (changes.databases_told == changes.touched_databases.size()) return;
+  if (changes.databases_told == changes.touched_databases.size() && !changes.flushed) return;
   changes.databases_told = changes.touched_databases.size();
+  changes.flushed = false;
   forget_all_tracked(locked);
   invalidations_.push_back(
       {.all_keys = true, .broadcast = true, .by_server = false, .key = {}, .trackers = {}});

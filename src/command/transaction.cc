@@ -211,8 +211,10 @@ Status Dispatcher::exec(Context& ctx, Outcome wanted, ReplyWriter& reply) {
   UndoLog undo;  // freed without locks
   Status status = run_transaction(ctx, done, undo, wanted, reply);
   if (settings.monitored) [[unlikely]] {
-    for (const StoredRequest& request : done.queue) host_.monitor(ctx.session_, request.words);
-    host_.monitor(ctx.session_, ctx.words_);
+    for (const StoredRequest& request : done.queue) {
+      host_.monitor(ctx.session_, request.words, Origin::kClient);
+    }
+    host_.monitor(ctx.session_, ctx.words_, Origin::kClient);
   }
   return status;
 }
@@ -261,7 +263,11 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   }
   for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
 
-  LockedStripes locked(keyspace_, set);
+  LockedStripes locked(keyspace_);
+  if (!locked.lock_unless_busy(set)) [[unlikely]] {
+    discard(session);
+    return Error(aborted_exec(host_.busy_error().text()));
+  }
   LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
   bool dirty = session.watch_state && session.watch_state->dirty.load();
   for (const WatchedKey& key : session.watched) {
@@ -327,6 +333,13 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   changes_.count = 0;
   Context inner(*this, ctx.session_, ctx.env_, effects_);
   inner.in_transaction_ = true;
+  const Status permitted =
+      host_.permit(ctx.session_, *request.row, request.words, Origin::kTransaction);
+  if (!permitted) [[unlikely]] {
+    host_.failed(permitted.error().text());
+    return reply.error(permitted.error());
+  }
+  const ReplyWriter::Mark mark = reply.begin();
   call(inner, *request.row, request.words, reply);
   for (const Removal& removal : changes_.expired) {
     each_removal_request(removal, "DEL", words_scratch_,
@@ -336,7 +349,10 @@ void Dispatcher::run_one_queued(Context& ctx, const StoredRequest& request, Tran
   changes_.expired.clear();
   log.changes += changes_.count;
   add_to_log(inner, request.words, log);
-  count(*request.row, ctx.session_, request.words);
+  std::size_t request_bytes = 0;
+  for (const Word& word : request.words) request_bytes += word.text.size();
+  count(*request.row, ctx.session_, request.words,
+        {.request = request_bytes, .reply = reply.begin() - mark});
 }
 
 // Journals what a transaction did and tells watchers. The stripes are locked.
@@ -348,8 +364,7 @@ void Dispatcher::settle_transaction(Context& ctx, TransactionLog& log) {
   signal_touched(locked, changes_);
   if (log.count == 0) return;
   const Bytes words = log.finish();
-  const Lsn lsn = append(&ctx.session_, log.record_db, words, now_us_);
-  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(locked, append(&ctx.session_, log.record_db, words, now_us_));
 }
 
 void Dispatcher::add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log) {

@@ -33,6 +33,12 @@ void WaitQueues::remove(const Key& key, const Parked* parked) {
   if (queue.empty()) queues_.erase(found);
 }
 
+std::size_t WaitQueues::size_of_any_change() const {
+  return static_cast<std::size_t>(std::ranges::count_if(queues_, [](const auto& entry) {
+    return std::ranges::any_of(entry.second, [](const auto& one) { return one->any_change; });
+  }));
+}
+
 std::vector<std::shared_ptr<Parked>> WaitQueues::all(const Key& key) const {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return {};
@@ -95,7 +101,9 @@ void Dispatcher::count_unserved(Session& session, const Parked& parked, bool fai
   CommandStats& stats = command_stats_[parked.request.row->index];
   KeyspaceStats::bump(stats.calls);
   if (failed) KeyspaceStats::bump(stats.failed);
-  if (settings.slowlog_us == 0) host_.slow(session, parked.request.words, 0);
+  if (settings.notable_cycles == 0) {
+    host_.notable(session, *parked.request.row, parked.request.words, {});
+  }
 }
 
 void Dispatcher::remove_parked(const Parked& parked) {
@@ -115,6 +123,7 @@ void Dispatcher::remove_parked(const Parked& parked) {
 void Dispatcher::serve_waiting() {
   if (serving_) return;
   serving_ = true;
+  now_us_ = clock_.now_us();  // the command may have taken its time
   for (std::size_t i = 0; i < ready_.size(); ++i) {
     const KeyRef key = ready_[i];
     serve_key(key);
@@ -140,7 +149,8 @@ void Dispatcher::serve_key(const KeyRef& key) {
       const EntryTable::Place place = locked.shard(key.db, hash).keys.find(key.key, hash);
       if (place) type = static_cast<const Entry*>(place.item().pointer)->type();
     }
-    if (i == 0) any_change = std::ranges::any_of(waiting, [](const auto& parked) { return parked->any_change; });
+    const auto wants_any = [](const auto& parked) { return parked->any_change; };
+    if (i == 0) any_change = std::ranges::any_of(waiting, wants_any);
     if (!type && !any_change) return;
     if (i == waiting.size()) return;
     Parked& parked = *waiting[i];
@@ -158,16 +168,27 @@ bool Dispatcher::run_parked(const std::shared_ptr<Parked>& parked) {
   OutputBuffer out;
   ReplyWriter reply(out, parked->identity.resp);
   const std::span<const Word> words = parked->request.words;
+  if (Status permitted = host_.permit_again(*parked); !permitted) [[unlikely]] {
+    KeyspaceStats::bump(command_stats_[parked->request.row->index].rejected);
+    host_.failed(permitted.error().text());
+    reply.error(permitted.error());
+    end_parked(parked, std::move(out), 0);
+    return true;
+  }
   std::vector<HashedKey> keys;
   each_key(*parked->request.row->spec, words, [&](std::size_t i) {
     keys.push_back({words[i].text, hash_in_memory(words[i].text)});
   });
   const RunOutcome outcome = execute(proxy, *parked->request.row, words, {}, keys, reply, parked);
   if (outcome.parked) return false;
+  end_parked(parked, std::move(out), outcome.lsn);
+  return true;
+}
+
+void Dispatcher::end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) {
   parked->state.store(Parked::kOver);
   remove_parked(*parked);
-  host_.deliver(parked, std::move(out), outcome.lsn);
-  return true;
+  host_.deliver(parked, std::move(reply), lsn);
 }
 
 }  // namespace memoir

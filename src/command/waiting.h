@@ -37,6 +37,7 @@ struct Parked {
   std::atomic<State> state{kWaiting};
   // Set by DispatchHost::parked(): where the reply goes. Opaque here.
   unsigned worker = 0;
+  std::uint64_t rights = 0;  // the version of all users' rights under which it was let in
 };
 
 // The queues of one stripe.
@@ -54,7 +55,9 @@ class WaitQueues final : public StripeAttachment {
   bool empty() const { return queues_.empty(); }
   // Keys that somebody waits for.
   std::size_t size() const { return queues_.size(); }
-  // Calls visit(key) for each of them.
+  // Keys of whose removal somebody wants to know.
+  std::size_t size_of_any_change() const;
+  // Calls visit(key) for each key that somebody waits for.
   template <class F>
   void each_key(F&& visit) const {
     for (const auto& [key, queue] : queues_) visit(key);

@@ -1,4 +1,4 @@
-// Connection: a non-blocking stream socket on a loop.
+// Connection: a non-blocking stream socket on a loop, plain or with TLS.
 //
 // It reports readiness; its owner then receives straight into the request parser's space and sends
 // straight from the output buffer, one system call each. Nothing here is queued or copied, and no
@@ -7,10 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 
 #include "protocol/output_buffer.h"
 #include "src/net/loop.h"
 #include "src/net/socket.h"
+#include "src/net/tls.h"
 
 namespace memoir {
 
@@ -30,7 +33,9 @@ class ConnectionEvents {
 
 class Connection {
  public:
-  Connection(Loop& loop, Socket socket, ConnectionEvents& events);
+  // `tls`, if given, is of the same socket.
+  Connection(Loop& loop, Socket socket, ConnectionEvents& events,
+             std::unique_ptr<TlsStream> tls = nullptr);
   // Closes the socket.
   ~Connection();
   Connection(const Connection&) = delete;
@@ -67,10 +72,21 @@ class Connection {
  private:
   struct Handle;
   void watch();
+  int wanted_events() const;
+  void ready(int events);
+  struct Sent {
+    Io result;
+    std::size_t bytes;
+  };
+  Sent send_slices(std::span<const OutputBuffer::Slice> slices);
+  Received receive_tls(char* into, std::size_t size);
+  Sent send_tls(std::span<const OutputBuffer::Slice> slices);
 
   Handle* handle_;
-  Socket socket_;
+  Socket socket_;  // before the stream that uses it
+  std::unique_ptr<TlsStream> tls_;
   ConnectionEvents& events_;
+  int watched_{0};  // the events asked of the loop
   int error_{0};
   bool want_read_{true};
   bool want_write_{false};

@@ -25,14 +25,18 @@ constexpr std::size_t kSubscriptionBytes = 150;
 
 }  // namespace
 
-Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
+Client* client_of(Context& ctx) {
+  Session& session = ctx.session();
+  return dynamic_cast<Client*>(session.caller ? session.caller : &session);
+}
 
-Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status)
+Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+               std::unique_ptr<TlsStream> tls)
     : worker_(worker),
       status_(std::move(status)),
-      connection_(worker.loop(), std::move(socket), *this) {
+      connection_(worker.loop(), std::move(socket), *this, std::move(tls)) {
   identity.id = status_->id;
-  authenticated_ = !worker.password_required();
+  begin_as_default();
   active_us_ = status_->connected_us;
   publish_status();
 }
@@ -61,7 +65,7 @@ void Client::reset_state() {
   identity.no_touch = false;
   no_evict_ = false;
   reply_mode_ = ReplyMode::kOn;
-  authenticated_ = !worker_.password_required();
+  begin_as_default();
   set_names({});
 }
 
@@ -93,10 +97,19 @@ void Client::use_up_caching() {
 
 void Client::on_readable() {
   if (status_->killed.load(std::memory_order_relaxed)) return close();
+  if (running_) {  // its own script goes on meanwhile
+    stalled_ = true;
+    connection_.set_reading(false);
+    return;
+  }
   if (blocked_ != Blocked::kNot || close_after_reply_) {
     // Not to be woken again and again for what is not wanted yet.
     connection_.set_reading(false);
     return;
+  }
+  if (!status_->refusal.empty()) [[unlikely]] {
+    out_.append(status_->refusal);
+    return close_when_sent();
   }
   const RequestParser::Space space = parser_.space();
   const Connection::Received received = connection_.receive(space.data, space.size);
@@ -116,7 +129,7 @@ void Client::on_readable() {
   worker_.count_input(received.bytes);
   parser_.received(received.bytes);
   RequestLimits limits = worker_.request_limits();
-  limits.authenticated = authenticated_;
+  limits.authenticated = logged_in();
   Status status = parser_.parse(limits);
   if (!status) input_error_ = std::move(status).error();
   worker_.touch(*this);
@@ -152,6 +165,13 @@ void Client::run_requests() {
     if (closed_) return;
     worker_.follow_config();
     const Request& request = requests[next_request_];
+    if (worker_.server().keyspace().busy() && !worker_.server().keyspace().locked_by_this_thread() &&
+        worker_.waits_for_script(*this, parser_.words(request))) [[unlikely]] {
+      blocked_ = Blocked::kByPause;
+      worker_.paused(*this);
+      break;
+    }
+    if (worker_.stopping()) [[unlikely]] break;
     if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
     ++next_request_;
     run_request(request);
@@ -176,6 +196,10 @@ void Client::run_request(const Request& request) {
       worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
   worker_.set_current(nullptr);
   running_ = false;
+  if (stalled_) [[unlikely]] {
+    stalled_ = false;
+    connection_.set_reading(true);
+  }
   // What is being loaded is on disk: nothing needs to wait for it.
   if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(reply_begin_);
@@ -227,7 +251,8 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
-  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnMigration;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers &&
+                              why != Blocked::kOnMigration;
   worker_.waiting(*this);
 }
 

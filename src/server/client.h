@@ -15,6 +15,7 @@
 
 #include "protocol/output_buffer.h"
 #include "protocol/request_parser.h"
+#include "src/acl/users.h"
 #include "src/command/context.h"
 #include "src/command/dispatcher.h"
 #include "src/command/waiting.h"
@@ -35,6 +36,7 @@ enum class Blocked : std::uint8_t {
   kOnSync,      // WAITAOF
   kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
+  kOnWorkers,   // until all workers have taken over a change (ACL SETUSER)
   kOnMigration,  // MIGRATE
   kByPause,     // CLIENT PAUSE
 };
@@ -43,18 +45,29 @@ enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext, kSkip };
 
 class Client final : public Session, private ConnectionEvents {
  public:
-  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status);
+  Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
+         std::unique_ptr<TlsStream> tls);
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------
-  Worker& worker() { return worker_; }
+  Worker& worker() const { return worker_; }
   ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
   OutputBuffer& out() { return out_; }
   ReplyMode reply_mode() const { return reply_mode_; }
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
-  bool authenticated() const { return authenticated_; }
-  void set_authenticated(bool yes) { authenticated_ = yes; }
+  // Whether it has logged in or need not.
+  bool logged_in() const { return !login_needed_; }
+  const User& rights() const { return *user_; }
+  // A login that succeeded.
+  void become(UserPointer user);
+  // Takes over the users' present rights if they have changed; a client whose user is gone is
+  // closed.
+  void follow_rights();
+  std::uint64_t rights_version() const { return rights_version_; }
+  // Logged in as a user who may do anything: nothing needs to be asked as long as rights are
+  // current.
+  bool unrestricted() const { return unrestricted_; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool on) { no_evict_ = on; }
   void set_names(ByteView name);
@@ -124,7 +137,7 @@ class Client final : public Session, private ConnectionEvents {
   void set_command(const CommandTable::Row& row) { command_ = &row; }
 
   // --- Session -----------------------------------------------------------------------------------
-  Bytes user() const override { return status_->user; }
+  Bytes user() const override { return user_->name(); }
   Bytes address() const override { return status_->peer; }
   Bytes client_name() const override { return status_->name; }
 
@@ -144,6 +157,7 @@ class Client final : public Session, private ConnectionEvents {
   void run_requests();
   void run_request(const Request& request);
   void suppress_reply(std::uint64_t begin);
+  void begin_as_default();
   void append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn);
   void use_up_caching();
   void remember_reads();
@@ -174,6 +188,8 @@ class Client final : public Session, private ConnectionEvents {
   std::optional<Error> input_error_;
 
   const CommandTable::Row* command_{nullptr};
+  UserPointer user_;
+  std::uint64_t rights_version_{0};
   ClientSubscriptions subscriptions_;
   std::unique_ptr<TrackingState> tracking_;
   std::shared_ptr<Parked> parked_;
@@ -186,9 +202,12 @@ class Client final : public Session, private ConnectionEvents {
   Blocked blocked_{Blocked::kNot};
   ReplyMode reply_mode_{ReplyMode::kOn};
   bool authenticated_{true};
+  bool login_needed_{false};
+  bool unrestricted_{false};
   bool no_evict_{false};
   bool has_written_{false};
   bool running_{false};
+  bool stalled_{false};  // there is input, which waits for the request that runs
   bool touched_{false};  // on the worker's list for the end of the turn
   bool gated_{false};    // on the worker's list of those that wait for the journal
   bool resuming_{false};
@@ -198,7 +217,7 @@ class Client final : public Session, private ConnectionEvents {
   bool closed_{false};
 };
 
-// The client whose request runs; nullptr for replay and scripts without a connection.
+// The client whose request or script runs; nullptr for replay.
 Client* client_of(Context& ctx);
 
 }  // namespace memoir

@@ -165,7 +165,7 @@ struct KillFilter {
   }
 };
 
-Status read_kill_filter(Args& args, KillFilter& filter) {
+Status read_kill_filter(Args& args, const Users& users, KillFilter& filter) {
   while (args.more()) {
     if (args.take("ID", 1)) {
       filter.id = static_cast<std::uint64_t>(
@@ -181,7 +181,7 @@ Status read_kill_filter(Args& args, KillFilter& filter) {
       filter.local = Bytes(args.next());
     } else if (args.take("USER", 1)) {
       const ByteView user = args.next();
-      if (user != "default") return Error(fmt::format("ERR No such user '{}'", c_text(user)));
+      if (!users.find(user)) return Error(fmt::format("ERR No such user '{}'", c_text(user)));
       filter.user = Bytes(user);
     } else if (args.take("MAXAGE", 1)) {
       filter.age_s = args.integer("ERR maxage is not an integer or out of range");
@@ -198,25 +198,11 @@ Status read_kill_filter(Args& args, KillFilter& filter) {
   return ok;
 }
 
-// Marks all that match and tells their workers; returns how many.
 std::int64_t kill_matching(Client& me, const KillFilter& filter) {
-  Server& server = me.worker().server();
-  std::int64_t killed = 0;
-  bool myself = false;
   const std::int64_t now_us = me.worker().clock().monotonic_us();
-  server.clients().each([&](ClientStatus& status) {
-    if (!filter.matches(status, me.identity.id, now_us) || status.killed.load()) return;
-    ++killed;
-    if (status.id == me.identity.id) {
-      myself = true;
-      return;
-    }
-    status.killed = true;
-    Worker& worker = server.worker(status.worker);
-    worker.loop().post([&worker, victim = status.id] { worker.kill(victim); });
+  return me.worker().server().kill_clients(&me, [&](const ClientStatus& status) {
+    return filter.matches(status, me.identity.id, now_us);
   });
-  if (myself) me.close_after_reply();
-  return killed;
 }
 
 // CLIENT KILL ip:port
@@ -230,7 +216,8 @@ Status kill(Context& ctx, Args args, ReplyWriter& reply) {
     reply.ok();
     return ok;
   }
-  if (Status read = read_kill_filter(args, filter); !read) return read;
+  const Users& users = self(ctx).worker().server().users();
+  if (Status read = read_kill_filter(args, users, filter); !read) return read;
   reply.integer(kill_matching(self(ctx), filter));
   return ok;
 }

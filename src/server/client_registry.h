@@ -46,6 +46,7 @@ struct ClientStatus {
   bool is_unix = false;
   bool is_local = false;  // a Unix socket or a loopback address
   std::int64_t connected_us = 0;  // monotonic
+  ByteView refusal;  // not empty: said to the client instead of serving it; a literal
 
   // Under the registry's lock.
   Bytes name;

@@ -4,7 +4,7 @@
 #include "src/base/glob.h"
 #include "src/command/dispatcher.h"
 #include "src/command/keys.h"
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 #include "src/server/admin_rows.h"
 #include "src/server/command_reply.h"
 #include "src/server/help_reply.h"
@@ -128,7 +128,7 @@ struct FoundKey {
 std::vector<FoundKey> find_keys(const CommandSpec& spec, std::span<const Word> words) {
   std::vector<FoundKey> found;
   const bool sound = each_key_spec(spec, words, [&](std::size_t word, const KeySpec& keys) {
-    if (!(keys.flags & kKeyNot)) found.push_back({word, keys.flags});
+    if (!(keys.flags & kKeyNot)) found.push_back({word, key_flags_of(spec, keys, words)});
   });
   if (!sound) found.clear();
   return found;

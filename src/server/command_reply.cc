@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 #include "src/server/command_docs.h"
 
 namespace memoir {

@@ -18,6 +18,7 @@
 #include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/command/dispatcher.h"
+#include "src/net/tls.h"
 
 namespace memoir {
 
@@ -81,6 +82,20 @@ struct Config {
   std::int64_t maxmemory_clients = 0;  // bytes; negative: percent of maxmemory
   std::int64_t tracking_table_max_keys = 1'000'000;
 
+  // --- TLS ---
+  std::int64_t tls_port = 0;  // 0: none
+  Bytes tls_cert_file, tls_key_file, tls_key_file_pass;
+  Bytes tls_client_cert_file, tls_client_key_file, tls_client_key_file_pass;
+  Bytes tls_dh_params_file;
+  Bytes tls_ca_cert_file, tls_ca_cert_dir;
+  TlsSettings::Peers tls_auth_clients = TlsSettings::Peers::kKnown;
+  bool tls_replication = false;
+  Bytes tls_protocols, tls_ciphers, tls_ciphersuites;
+  bool tls_prefer_server_ciphers = false;
+  bool tls_session_caching = true;
+  std::int64_t tls_session_cache_size = 20480;
+  std::int64_t tls_session_cache_timeout = 300;
+
   // --- process ---
   bool daemonize = false;
   Bytes pidfile;
@@ -91,6 +106,7 @@ struct Config {
   int syslog_facility = 16 << 3;  // LOG_LOCAL0
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
+  std::int64_t key_load_delay = 0;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";
@@ -174,6 +190,10 @@ struct Config {
   // --- observing ---
   std::int64_t slowlog_log_slower_than = 10000;  // µs; -1: off
   std::int64_t slowlog_max_len = 128;
+  std::int64_t commandlog_request_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_request_max_len = 128;
+  std::int64_t commandlog_reply_larger_than = 1 << 20;  // bytes; -1: off
+  std::int64_t commandlog_large_reply_max_len = 128;
   std::int64_t latency_monitor_threshold = 0;  // ms; 0: off
   bool latency_tracking = true;
   std::vector<double> latency_tracking_info_percentiles{50, 99, 99.9};

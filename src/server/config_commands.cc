@@ -6,9 +6,11 @@
 #include "src/base/glob.h"
 #include "src/base/log.h"
 #include "src/server/admin_rows.h"
+#include "src/server/client.h"
 #include "src/server/config_file.h"
 #include "src/server/help_reply.h"
 #include "src/server/server_hooks.h"
+#include "src/server/worker.h"
 
 namespace memoir {
 
@@ -74,6 +76,8 @@ Status config_set(Context& ctx, Args args, ReplyWriter& reply) {
       hooks.config().set(pairs, {.protected_configs = is_allowed(allowed, hooks, ctx.session()),
                                  .loading = hooks.loading()});
   if (!done) return done.error().clone();
+  // It holds for this very request already: what it says of the slow log, say.
+  if (Client* client = client_of(ctx)) client->worker().follow_config();
   reply.ok();
   return ok;
 }
@@ -82,7 +86,7 @@ Status config_rewrite(Context& ctx, Args, ReplyWriter& reply) {
   ServerHooks& hooks = hooks_of(ctx);
   if (hooks.config_file().empty()) return Error("ERR The server is running without a config file");
   const Status written =
-      rewrite_config(posix_file_system(), hooks.config_file(), *hooks.config().current());
+      rewrite_config(posix_file_system(), hooks.config_file(), hooks.config_to_write());
   if (!written) {
     log_warning("CONFIG REWRITE failed: {}", written.error().text());
     return Error(fmt::format("ERR Rewriting config file: {}", written.error().text()));

@@ -47,8 +47,7 @@ Bytes reason(const Error& error) {
 
 class Loader {
  public:
-  Loader(FileSystem& files, const KnowsCommand& knows_command)
-      : files_(files), knows_command_(knows_command) {}
+  Loader(FileSystem& files, const ConfigChecks& checks) : files_(files), checks_(checks) {}
 
   Status text(ByteView text);
   Result<Bytes> read(const Bytes& path);
@@ -60,6 +59,7 @@ class Loader {
   Status other(std::span<const Bytes> words);
   Status include(const Bytes& path);
   Status rename(const Bytes& name, const Bytes& new_name);
+  Status user(std::span<const Bytes> words);
   void note(Bytes text) {
     if (std::ranges::find(loaded_.notes, text) == loaded_.notes.end()) {
       loaded_.notes.push_back(std::move(text));
@@ -67,7 +67,7 @@ class Loader {
   }
 
   FileSystem& files_;
-  const KnowsCommand& knows_command_;
+  const ConfigChecks& checks_;
   LoadedConfig loaded_;
   std::map<const ConfigRow*, std::vector<Bytes>> accumulated_;
   unsigned depth_ = 0;
@@ -181,7 +181,7 @@ Status Loader::rename(const Bytes& name, const Bytes& new_name) {
     });
   };
   const auto known = [&](const Bytes& command) {
-    return (knows_command_(command) && !gone(command)) || taken(command);
+    return (checks_.knows_command(command) && !gone(command)) || taken(command);
   };
   if (!known(name)) return Error("No such command in rename-command");
   if (!new_name.empty() && !equals_ignoring_case(name, new_name) && known(new_name)) {
@@ -198,6 +198,23 @@ Status Loader::rename(const Bytes& name, const Bytes& new_name) {
   return ok;
 }
 
+Status Loader::user(std::span<const Bytes> words) {
+  auto& users = loaded_.config.users;
+  const auto problem = [&](ByteView reason) {
+    return Error(fmt::format("Error in user declaration '{}': {}", words[0], reason));
+  };
+  const bool known = std::ranges::any_of(
+      users, [&](const std::vector<Bytes>& other) { return other[0] == words[0]; });
+  if (known) {
+    return problem("Duplicate user found. A user can only be defined once in config files");
+  }
+  if (checks_.check_user) {
+    if (Status sound = checks_.check_user(words); !sound) return problem(sound.error().text());
+  }
+  users.emplace_back(words.begin(), words.end());
+  return ok;
+}
+
 Status Loader::other(std::span<const Bytes> words) {
   const ByteView name = words[0];
   const auto rest = words.subspan(1);
@@ -207,10 +224,7 @@ Status Loader::other(std::span<const Bytes> words) {
   }
   if (name == "include" && rest.size() == 1) return include(rest[0]);
   if (name == "rename-command" && rest.size() == 2) return rename(rest[0], rest[1]);
-  if (name == "user" && !rest.empty()) {
-    loaded_.config.users.emplace_back(rest.begin(), rest.end());
-    return ok;
-  }
+  if (name == "user" && !rest.empty()) return user(rest);
   if (name == "loadmodule" && !rest.empty()) {
     loaded_.config.modules.emplace_back(rest.begin(), rest.end());
     note(fmt::format("'loadmodule {}' has no effect: modules cannot be loaded", rest[0]));
@@ -241,8 +255,8 @@ Result<LoadedConfig> Loader::finish() {
 }  // namespace
 
 Result<LoadedConfig> load_config(FileSystem& files, const ConfigSource& source,
-                                 const KnowsCommand& knows_command) {
-  Loader loader(files, knows_command);
+                                 const ConfigChecks& checks) {
+  Loader loader(files, checks);
   Bytes text;
   if (!source.file.empty()) {
     auto contents = loader.read(source.file);

@@ -29,10 +29,15 @@ struct LoadedConfig {
 };
 
 // Reads everything. The error's text is what goes to standard error before the process ends with
-// status 1. `knows_command` tells whether rename-command names a command.
-using KnowsCommand = std::function<bool(ByteView name)>;
+// status 1.
+struct ConfigChecks {
+  // Whether rename-command names a command.
+  std::function<bool(ByteView name)> knows_command;
+  // What is wrong with the words behind `user`; none: nothing.
+  std::function<Status(std::span<const Bytes> words)> check_user = {};
+};
 Result<LoadedConfig> load_config(FileSystem& files, const ConfigSource& source,
-                                 const KnowsCommand& knows_command);
+                                 const ConfigChecks& checks);
 
 // The text of the file at `path` brought up to date with `config`. Directives at their default
 // appear only if `old_text` has them; the first one that is appended is announced by a comment.

@@ -71,32 +71,63 @@ constexpr ConfigRow kRows[] = {
     inert_text("bind-source-addr", "", "The address from which replicas connect."),
 };
 
-constexpr ConfigChoice kAuthClients[] = {{"no", 0}, {"yes", 1}, {"optional", 2}};
+constexpr int peers(TlsSettings::Peers value) { return static_cast<int>(value); }
+constexpr ConfigChoice kAuthClients[] = {{"no", peers(TlsSettings::Peers::kUnknown)},
+                                         {"yes", peers(TlsSettings::Peers::kKnown)},
+                                         {"optional", peers(TlsSettings::Peers::kOptional)}};
+
+template <auto member>
+constexpr ConfigRow file(const char* name, const char* summary) {
+  return with(kRereads, text<member>(name, summary));
+}
 
 constexpr ConfigRow kTlsRows[] = {
-    inert_integer("tls-port", "0", 0, 65535, "", "The port for TLS connections."),
-    inert_text("tls-cert-file", "", "The server's certificate."),
-    inert_text("tls-key-file", "", "The key of the server's certificate."),
-    with(kSensitive, inert_text("tls-key-file-pass", "", "The password of that key.")),
-    inert_text("tls-client-cert-file", "", "The certificate for connections to other servers."),
-    inert_text("tls-client-key-file", "", "The key of that certificate."),
-    with(kSensitive, inert_text("tls-client-key-file-pass", "", "The password of that key.")),
-    inert_text("tls-dh-params-file", "", "Parameters of the Diffie-Hellman exchange."),
-    inert_text("tls-ca-cert-file", "", "Certificates of the authorities that are trusted."),
-    inert_text("tls-ca-cert-dir", "", "A directory of such certificates."),
-    inert_choice("tls-auth-clients", "yes", kAuthClients,
-                 "Whether clients must show a certificate (yes, no, optional)."),
-    inert_yes_no("tls-replication", "no", "TLS to a primary."),
+    integer<&Config::tls_port>("tls-port", 0, 65535, "",
+                               "The port for TLS connections, beside or instead of port; 0 for "
+                               "none."),
+    file<&Config::tls_cert_file>("tls-cert-file",
+                                 "The server's certificate, with its chain, as PEM."),
+    file<&Config::tls_key_file>("tls-key-file", "The key of the server's certificate, as PEM."),
+    with(kSensitive, text<&Config::tls_key_file_pass>("tls-key-file-pass",
+                                                      "The password of that key.")),
+    file<&Config::tls_client_cert_file>(
+        "tls-client-cert-file",
+        "The certificate for connections to other servers; empty for the server's own."),
+    file<&Config::tls_client_key_file>("tls-client-key-file", "The key of that certificate."),
+    with(kSensitive, text<&Config::tls_client_key_file_pass>("tls-client-key-file-pass",
+                                                             "The password of that key.")),
+    file<&Config::tls_dh_params_file>(
+        "tls-dh-params-file",
+        "Parameters of the Diffie-Hellman exchange up to TLS 1.2; empty for the library's."),
+    file<&Config::tls_ca_cert_file>("tls-ca-cert-file",
+                                    "Certificates of the authorities that are trusted."),
+    file<&Config::tls_ca_cert_dir>("tls-ca-cert-dir", "A directory of such certificates."),
+    choice<&Config::tls_auth_clients>(
+        "tls-auth-clients", kAuthClients,
+        "Whether clients must show a certificate of a trusted authority (yes), need not (no), or "
+        "may (optional)."),
+    yes_no<&Config::tls_replication>("tls-replication", "Whether a primary is reached by TLS."),
     inert_yes_no("tls-cluster", "no", "TLS between nodes of a cluster."),
-    inert_text("tls-protocols", "", "Versions of TLS that are allowed."),
-    inert_text("tls-ciphers", "", "Ciphers that are allowed up to TLS 1.2."),
-    inert_text("tls-ciphersuites", "", "Cipher suites that are allowed in TLS 1.3."),
-    inert_yes_no("tls-prefer-server-ciphers", "no", "The server's order of ciphers counts."),
-    inert_yes_no("tls-session-caching", "yes", "TLS sessions may be resumed."),
-    inert_integer("tls-session-cache-size", "20480", 0, kIntMax, "sessions",
-                  "How many sessions are kept for that."),
-    inert_integer("tls-session-cache-timeout", "300", 0, kIntMax, "seconds",
-                  "How long sessions are kept for that."),
+    text<&Config::tls_protocols>(
+        "tls-protocols",
+        "Versions of TLS that are allowed, separated by blanks: TLSv1, TLSv1.1, TLSv1.2, TLSv1.3; "
+        "empty for the last two."),
+    text<&Config::tls_ciphers>("tls-ciphers",
+                               "Ciphers that are allowed up to TLS 1.2, as OpenSSL lists them; "
+                               "empty for its default."),
+    text<&Config::tls_ciphersuites>("tls-ciphersuites",
+                                    "Cipher suites that are allowed in TLS 1.3; empty for OpenSSL's "
+                                    "default."),
+    yes_no<&Config::tls_prefer_server_ciphers>(
+        "tls-prefer-server-ciphers",
+        "Whether the server's order of ciphers counts rather than the client's."),
+    yes_no<&Config::tls_session_caching>("tls-session-caching",
+                                         "Whether TLS sessions may be resumed."),
+    integer<&Config::tls_session_cache_size>("tls-session-cache-size", 0, kIntMax, "sessions",
+                                             "How many sessions are kept for that; 0 for no "
+                                             "limit."),
+    integer<&Config::tls_session_cache_timeout>("tls-session-cache-timeout", 0, kIntMax, "seconds",
+                                                "How long sessions are kept for that."),
 };
 
 }  // namespace

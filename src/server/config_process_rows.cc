@@ -79,6 +79,10 @@ constexpr ConfigRow kRows[] = {
         "{unixsocket} "
         "and {config-file} are replaced.",
         check_proc_title),
+    with(kHidden, integer<&Config::key_load_delay>(
+                      "key-load-delay", -kIntMax - 1, kIntMax, "microseconds",
+                      "For tests: loading rests that long behind each record; -n: a microsecond "
+                      "behind each n-th.")),
     choice<&Config::oom_score_adj>(
         "oom-score-adj", kOomScores,
         "Whether the kernel's readiness to kill the process when memory runs out is set: not (no), "
@@ -119,11 +123,27 @@ constexpr ConfigRow kAccessRows[] = {
 };
 
 constexpr ConfigRow kObservingRows[] = {
-    integer<&Config::slowlog_log_slower_than>(
-        "slowlog-log-slower-than", -1, kLongMax, "microseconds",
-        "Commands that take at least this long go to the slow log; -1 turns it off, 0 logs all."),
-    integer<&Config::slowlog_max_len>("slowlog-max-len", 0, kLongMax, "entries",
-                                      "How many entries the slow log keeps."),
+    alias("commandlog-execution-slower-than",
+          integer<&Config::slowlog_log_slower_than>(
+              "slowlog-log-slower-than", -1, kLongMax, "microseconds",
+              "Commands that take at least this long go to the slow log; -1 turns it off, 0 logs "
+              "all.")),
+    alias("commandlog-slow-execution-max-len",
+          integer<&Config::slowlog_max_len>("slowlog-max-len", 0, kLongMax, "entries",
+                                            "How many entries the slow log keeps.")),
+    integer<&Config::commandlog_request_larger_than>(
+        "commandlog-request-larger-than", -1, kLongMax, "bytes",
+        "Requests at least this large go to the log of large requests; -1 turns it off."),
+    integer<&Config::commandlog_large_request_max_len>(
+        "commandlog-large-request-max-len", 0, kLongMax, "entries",
+        "How many entries the log of large requests keeps."),
+    integer<&Config::commandlog_reply_larger_than>(
+        "commandlog-reply-larger-than", -1, kLongMax, "bytes",
+        "Commands with replies at least this large go to the log of large replies; -1 turns it "
+        "off."),
+    integer<&Config::commandlog_large_reply_max_len>(
+        "commandlog-large-reply-max-len", 0, kLongMax, "entries",
+        "How many entries the log of large replies keeps."),
     integer<&Config::latency_monitor_threshold>(
         "latency-monitor-threshold", 0, kLongMax, "milliseconds",
         "Events that take at least this long are kept for LATENCY; 0 turns it off."),

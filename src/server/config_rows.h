@@ -23,6 +23,7 @@ enum ConfigTrait : std::uint32_t {
   kNoEffect = 1U << 5,   // accepted for Redis's sake; said once in the log at start
   kDenyLoading = 1U << 6,  // not while loading
   kMachineDefault = 1U << 7,  // the default depends on the machine
+  kRereads = 1U << 9,  // a file: setting the same name again reads it again
   kAccumulates = 1U << 8,  // several lines of a file add up (save)
 };
 

@@ -327,13 +327,14 @@ namespace {
 std::optional<Bytes> title_variable(ByteView name, const Config& config, const ProcTitle& title) {
   if (name == "title") return Bytes(title.title);
   if (name == "listen-addr") {
-    if (config.port == 0) return "unixsocket:" + config.unixsocket;
-    return fmt::format("{}:{}", config.bind.empty() ? "*" : config.bind[0], config.port);
+    const std::int64_t port = config.port != 0 ? config.port : config.tls_port;
+    if (port == 0) return "unixsocket:" + config.unixsocket;
+    return fmt::format("{}:{}", config.bind.empty() ? "*" : config.bind[0], port);
   }
   if (name == "server-mode") return Bytes();
   if (name == "config-file") return title.config_file.empty() ? "-" : Bytes(title.config_file);
   if (name == "port") return fmt::format("{}", config.port);
-  if (name == "tls-port") return Bytes("0");
+  if (name == "tls-port") return fmt::format("{}", config.tls_port);
   if (name == "unixsocket") return config.unixsocket;
   return std::nullopt;
 }

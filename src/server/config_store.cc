@@ -69,7 +69,8 @@ Status ConfigStore::ask_hooks(const Config& from, const Config& to,
   for (const Registered& registered : hooks_) {
     const auto changed = std::ranges::find_if(changes, [&](const Change& change) {
       return std::ranges::find(registered.rows, change.row) != registered.rows.end() &&
-             change.row->get(*change.row, from) != change.row->get(*change.row, to);
+             (change.row->has(kRereads) ||
+              change.row->get(*change.row, from) != change.row->get(*change.row, to));
     });
     if (changed == changes.end()) continue;
     const Status done = registered.hook(from, to);

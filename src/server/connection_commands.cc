@@ -15,21 +15,21 @@ namespace {
 constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
-// Compares in a time that does not depend on where the first difference is.
-bool equal_secrets(ByteView given, ByteView secret) {
-  unsigned char difference = given.size() == secret.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size() && !secret.empty(); ++i) {
-    difference |= static_cast<unsigned char>(given[i] ^ secret[i % secret.size()]);
+// Who may not come in is noted for ACL LOG.
+bool log_in(Context& ctx, Client& client, ByteView name, ByteView password) {
+  Server& server = client.worker().server();
+  UserPointer user = server.users().find(name);
+  if (user && user->admits(password)) {
+    client.become(std::move(user));
+    return true;
   }
-  return difference == 0;
-}
-
-// There is one user, "default", whose password is requirepass; without one any password does.
-bool log_in(Client& client, ByteView user, ByteView password) {
-  const Bytes& secret = client.worker().config().requirepass;
-  if (user != "default" || (!secret.empty() && !equal_secrets(password, secret))) return false;
-  client.set_authenticated(true);
-  return true;
+  client.publish_status();
+  server.note_refusal(client.status(),
+                      {.reason = Denial::kAuth,
+                       .origin = ctx.in_transaction() ? Origin::kTransaction : Origin::kClient,
+                       .object = Bytes(ctx.words()[0].text),
+                       .user = Bytes(name)});
+  return false;
 }
 
 // PING [message]
@@ -77,7 +77,7 @@ Status auth(Context& ctx, Args args, ReplyWriter& reply) {
   if (!client || args.left() > 2) return Error(kSyntaxError);
   ByteView user = "default";
   if (args.left() == 1) {
-    if (!client->worker().password_required()) {
+    if (client->worker().server().users().default_user()->needs_no_password()) {
       return Error(
           "ERR AUTH <password> called without any password configured for the default user. Are "
           "you sure your configuration is correct?");
@@ -85,7 +85,7 @@ Status auth(Context& ctx, Args args, ReplyWriter& reply) {
   } else {
     user = args.next();
   }
-  if (!log_in(*client, user, args.next())) return Error(kWrongPassword);
+  if (!log_in(ctx, *client, user, args.next())) return Error(kWrongPassword);
   reply.ok();
   return ok;
 }
@@ -143,10 +143,10 @@ Status hello(Context& ctx, Args args, ReplyWriter& reply) {
   }
   HelloOptions options;
   if (Status read = read_hello_options(args, options); !read) return read;
-  if (options.log_in && !log_in(*client, options.user, options.password)) {
+  if (options.log_in && !log_in(ctx, *client, options.user, options.password)) {
     return Error(kWrongPassword);
   }
-  if (!client->authenticated()) {
+  if (!client->logged_in()) {
     return Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
         "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "

@@ -204,7 +204,7 @@ Status debug_change_repl_id(Context& ctx, Args, ReplyWriter& reply) {
 Status debug_rewrite_all(Context& ctx, Args, ReplyWriter& reply) {
   ServerHooks& hooks = hooks_of(ctx);
   const Status written = rewrite_config(posix_file_system(), hooks.config_file(),
-                                        *hooks.config().current(), Rewrite::kEverything);
+                                        hooks.config_to_write(), Rewrite::kEverything);
   if (!written) {
     return Error(fmt::format("ERR CONFIG-REWRITE-FORCE-ALL failed: {}", written.error().text()));
   }

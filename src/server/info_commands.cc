@@ -45,6 +45,17 @@ std::vector<DatabaseFigures> count_keys(Context& ctx) {
   return all;
 }
 
+void count_awaited_keys(Context& ctx, ClientFigures& clients) {
+  for (unsigned index = 0; index < kStripes; ++index) {
+    ctx.stripes().with(index, 0, [&](Shard&, Stripe& stripe) {
+      if (!stripe.has_waiters) return;
+      const auto& queues = static_cast<const WaitQueues&>(*stripe.waiters);
+      clients.blocking_keys += queues.size();
+      clients.blocking_keys_on_no_key += queues.size_of_any_change();
+    });
+  }
+}
+
 Status info(Context& ctx, Args args, ReplyWriter& reply) {
   const std::uint32_t sections = info_sections(args.rest());
   ServerHooks& hooks = hooks_of(ctx);
@@ -54,6 +65,7 @@ Status info(Context& ctx, Args args, ReplyWriter& reply) {
   sources.server.config_file = hooks.config_file();
   if (sections & kInfoMemory) fill_process_figures(sources);
   hooks.fill_info(sections, sources);
+  if (sections & kInfoClients) count_awaited_keys(ctx, sources.clients);
   if (sections & kInfoKeyspace) sources.databases = count_keys(ctx);
   reply.verbatim(info_text(sources, sections), "txt");
   return ok;

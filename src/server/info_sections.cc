@@ -231,6 +231,7 @@ void write_stats(const InfoSources& from, InfoWriter& to) {
   to.add("expire_cycle_cpu_milliseconds", stats.expire_cycle_ms);
   to.add("evicted_keys", stats.evicted_keys);
   to.add("evicted_clients", stats.evicted_clients);
+  to.add("evicted_scripts", stats.evicted_scripts);
   write_unknown_here(to, {"total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   to.add("keyspace_hits", stats.keyspace_hits);
   to.add("keyspace_misses", stats.keyspace_misses);

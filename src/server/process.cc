@@ -117,7 +117,7 @@ Status set_oom_score(const Config& config) {
     std::int64_t score = 0;
     if (!(file >> score)) {
       log_warning("Unable to read oom_score_adj: {}", std::strerror(errno));
-      return Error("Failed to apply new oom_score_adj configuration, check server logs.");
+      return Error("Failed to set current oom_score_adj. Check server logs.");
     }
     before = score;
   }
@@ -128,7 +128,7 @@ Status set_oom_score(const Config& config) {
   file << std::clamp<std::int64_t>(score, -1000, 1000) << std::flush;
   if (file) return ok;
   log_warning("Unable to write oom_score_adj: {}", std::strerror(errno));
-  return Error("Failed to apply new oom_score_adj configuration, check server logs.");
+  return Error("Failed to set current oom_score_adj. Check server logs.");
 }
 
 bool is_supervised(Supervised wanted) {

@@ -162,6 +162,11 @@ constexpr CommandSpec with_keys(CommandSpec spec, const KeySpecs& keys) {
   return spec;
 }
 
+constexpr CommandSpec on(Channels channels, CommandSpec spec) {
+  spec.channels = channels;
+  return spec;
+}
+
 constexpr CommandSpec kPubSubCommands[] = {
     row("channels", between(2, 3), kLooking, channels<Topic::kChannel>, "[pattern]",
         "Returns the active channels.", "2.8.0",
@@ -192,39 +197,44 @@ constexpr CommandSpec container(const char* name, std::span<const CommandSpec> s
 }
 
 constexpr CommandSpec kCommands[] = {
-    row("subscribe", at_least(2), kSubscribing, subscribe<Topic::kChannel>,
-        "channel [channel ...]", "Listens for messages published to channels.", "2.0.0",
-        "O(N) where N is the number of channels to subscribe to."),
+    on(Channels::kSubscribe,
+       row("subscribe", at_least(2), kSubscribing, subscribe<Topic::kChannel>,
+           "channel [channel ...]", "Listens for messages published to channels.", "2.0.0",
+           "O(N) where N is the number of channels to subscribe to.")),
     row("unsubscribe", at_least(1), kSubscribing, unsubscribe<Topic::kChannel>,
         "[channel [channel ...]]", "Stops listening to messages posted to channels.", "2.0.0",
         "O(N) where N is the number of channels to unsubscribe."),
-    row("psubscribe", at_least(2), kSubscribing, subscribe<Topic::kPattern>,
-        "pattern [pattern ...]",
-        "Listens for messages published to channels that match one or more patterns.", "2.0.0",
-        "O(N) where N is the number of patterns to subscribe to."),
+    on(Channels::kSubscribePatterns,
+       row("psubscribe", at_least(2), kSubscribing, subscribe<Topic::kPattern>,
+           "pattern [pattern ...]",
+           "Listens for messages published to channels that match one or more patterns.", "2.0.0",
+           "O(N) where N is the number of patterns to subscribe to.")),
     row("punsubscribe", at_least(1), kSubscribing, unsubscribe<Topic::kPattern>,
         "[pattern [pattern ...]]",
         "Stops listening to messages published to channels that match one or more patterns.",
         "2.0.0", "O(N) where N is the number of patterns to unsubscribe."),
-    with_keys(row("ssubscribe", at_least(2), kSubscribing, subscribe<Topic::kShardChannel>,
-                  "shardchannel [shardchannel ...]",
-                  "Listens for messages published to shard channels.", "7.0.0",
-                  "O(N) where N is the number of shard channels to subscribe to."),
-              kAllAreChannels),
+    on(Channels::kSubscribe,
+       with_keys(row("ssubscribe", at_least(2), kSubscribing, subscribe<Topic::kShardChannel>,
+                     "shardchannel [shardchannel ...]",
+                     "Listens for messages published to shard channels.", "7.0.0",
+                     "O(N) where N is the number of shard channels to subscribe to."),
+                 kAllAreChannels)),
     with_keys(row("sunsubscribe", at_least(1), kSubscribing, unsubscribe<Topic::kShardChannel>,
                   "[shardchannel [shardchannel ...]]",
                   "Stops listening to messages posted to shard channels.", "7.0.0",
                   "O(N) where N is the number of shard channels to unsubscribe."),
               kAllAreChannels),
-    row("publish", exactly(3), kPublishing, publish<Topic::kChannel>, "channel message",
-        "Posts a message to a channel.", "2.0.0",
-        "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the "
-        "total number of subscribed patterns (by any client)."),
-    with_keys(row("spublish", exactly(3), kPublishing, publish<Topic::kShardChannel>,
-                  "shardchannel message", "Post a message to a shard channel", "7.0.0",
-                  "O(N) where N is the number of clients subscribed to the receiving shard "
-                  "channel."),
-              kFirstIsChannel),
+    on(Channels::kPublish,
+       row("publish", exactly(3), kPublishing, publish<Topic::kChannel>, "channel message",
+           "Posts a message to a channel.", "2.0.0",
+           "O(N+M) where N is the number of clients subscribed to the receiving channel and M is "
+           "the total number of subscribed patterns (by any client).")),
+    on(Channels::kPublish,
+       with_keys(row("spublish", exactly(3), kPublishing, publish<Topic::kShardChannel>,
+                     "shardchannel message", "Post a message to a shard channel", "7.0.0",
+                     "O(N) where N is the number of clients subscribed to the receiving shard "
+                     "channel."),
+                 kFirstIsChannel)),
     container("pubsub", kPubSubCommands),
 };
 

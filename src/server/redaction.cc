@@ -45,11 +45,14 @@ void hide_values(std::span<Word> words) {
 
 }  // namespace
 
-std::span<const Word> redacted(const CommandSpec& spec, std::span<const Word> words,
+std::span<const Word> redacted(const CommandTable::Row& row, std::span<const Word> words,
                                std::vector<Word>& copy) {
-  if (!(spec.flags & (kSecretWords | kSecretLogin | kSecretValues | kSecretPassword))) return words;
+  const CommandSpec& spec = *row.spec;
+  if (!(spec.flags & (kSecretWords | kSecretLogin | kSecretValues | kSecretPassword))) {
+    return words;
+  }
   copy.assign(words.begin(), words.end());
-  if (spec.has(kSecretWords)) hide(copy, 1, copy.size());
+  if (spec.has(kSecretWords)) hide(copy, row.parent ? 2 : 1, copy.size());
   if (spec.has(kSecretLogin)) hide_logins(copy);
   if (spec.has(kSecretValues)) hide_values(copy);
   if (spec.has(kSecretPassword)) hide_passwords(copy);

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "protocol/request_parser.h"
-#include "src/command/spec.h"
+#include "src/command/command_table.h"
 
 namespace memoir {
 
 // The request's words with secret ones replaced. Without any these are `words` themselves;
 // otherwise they lie in `copy`.
-std::span<const Word> redacted(const CommandSpec& spec, std::span<const Word> words,
+std::span<const Word> redacted(const CommandTable::Row& row, std::span<const Word> words,
                                std::vector<Word>& copy);
 
 }  // namespace memoir

@@ -11,10 +11,13 @@
 #include "persistence/file_journal.h"
 #include "src/base/log.h"
 #include "src/base/random.h"
+#include "src/acl/acl_rules.h"
 #include "src/command/transaction.h"
 #include "src/server/admin_rows.h"
 #include "src/server/process.h"
+#include "src/scripting/scripting_rows.h"
 #include "src/server/server_rows.h"
+#include "src/server/version.h"
 #include "src/server/worker.h"
 
 namespace memoir {
@@ -54,7 +57,10 @@ std::vector<std::span<const CommandSpec>> all_rows() {
   for (const auto commands : data_type_commands()) all.push_back(commands());
   for (const auto rows : {transaction_commands(), connection_commands(), client_commands(),
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
-                          command_commands(), debug_commands(), migrate_commands()}) {
+                          command_commands(), debug_commands(), acl_commands(),
+                          command_log_commands(), latency_commands(), memory_commands(),
+                          lolwut_commands(), migrate_commands(), eval_commands(),
+                          script_commands(), function_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -74,6 +80,9 @@ Server::Server(Config config, ServerOptions options)
       started_us_(clock_.now_us()),
       run_id_(random_hex(40)),
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
+      command_ids_(number_commands()),
+      users_(command_ids_),
+      scripting_(kRedisVersion),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
   const auto workers =
@@ -86,6 +95,7 @@ Server::Server(Config config, ServerOptions options)
   // No listener: it keeps nothing, so everything is safe as soon as it is appended.
   add_commands(*now);
   register_hooks();
+  latency_.set_threshold_ms(now->latency_monitor_threshold);
   apply_limits(*now);
   apply_client_memory(*now);
   for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
@@ -100,7 +110,34 @@ Server::~Server() {
   workers_.clear();
 }
 
+CommandIds Server::number_commands() {
+  CommandIds ids;
+  for (const auto rows : all_rows()) ids.add(rows);
+  return ids;
+}
+
+Status Server::check_user(std::span<const Bytes> words) {
+  const CommandIds ids = number_commands();
+  auto rules = join_selectors(words.subspan(1));
+  if (!rules) return Error("Unmatched parenthesis in an ACL selector");
+  User user(ids, words.front(), 0, false);
+  for (const Bytes& rule : *rules) {
+    const RuleError error = user.apply(rule, false);
+    if (error != RuleError::kNone && error != RuleError::kUnknown) {
+      return Error(rule_error_text(error));
+    }
+  }
+  return ok;
+}
+
 void Server::add_commands(const Config& config) {
+  add_rows(config);
+  command_ids_.bind(commands_, [&](const CommandSpec& copy) {
+    return originals_.at(&copy);
+  });
+}
+
+void Server::add_rows(const Config& config) {
   if (config.renamed_commands.empty()) {
     for (const auto rows : all_rows()) commands_.add(rows);
     return;
@@ -115,6 +152,7 @@ void Server::add_commands(const Config& config) {
         commands_.add({&row, 1});
       } else if (!found->new_name.empty()) {
         renamed_rows_.push_back(row);
+        originals_[&renamed_rows_.back()] = &row;
         renamed_rows_.back().name = new_names_.emplace_back(to_lower(found->new_name)).c_str();
         commands_.add({&renamed_rows_.back(), 1});
       }
@@ -146,6 +184,14 @@ void Server::register_hooks() {
     }
     return Status(ok);
   });
+  config_.on_change({"latency-monitor-threshold"}, [this](const Config&, const Config& to) {
+    latency_.set_threshold_ms(to.latency_monitor_threshold);
+    return Status(ok);
+  });
+  config_.on_change({"requirepass"}, [this](const Config&, const Config& to) {
+    users_.set_default_password(to.requirepass);
+    return Status(ok);
+  });
   config_.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config& to) {
     apply_client_memory(to);
     return Status(ok);
@@ -154,8 +200,23 @@ void Server::register_hooks() {
     set_log_level(to.loglevel);
     return Status(ok);
   });
+  config_.on_change({"tls-port", "tls-cert-file", "tls-key-file", "tls-key-file-pass",
+                     "tls-client-cert-file", "tls-client-key-file", "tls-client-key-file-pass",
+                     "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir",
+                     "tls-auth-clients", "tls-protocols", "tls-ciphers", "tls-ciphersuites",
+                     "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size",
+                     "tls-session-cache-timeout"},
+                    [this](const Config&, const Config& to) { return apply_tls(to); });
   config_.on_change({"port", "bind"}, [this](const Config& from, const Config& to) {
-    return listen_elsewhere(from, to);
+    return listen_elsewhere(from, to, Transport::kTcp);
+  });
+  config_.on_change({"tls-port", "bind"}, [this](const Config& from, const Config& to) {
+    return listen_elsewhere(from, to, Transport::kTls);
+  });
+  load_delay_us_ = config_.current()->key_load_delay;
+  config_.on_change({"key-load-delay"}, [this](const Config&, const Config& to) {
+    load_delay_us_ = to.key_load_delay;
+    return Status(ok);
   });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [](const Config&, const Config& to) { return set_oom_score(to); });
@@ -177,7 +238,8 @@ void Server::register_hooks() {
                      "set-max-intset-entries", "set-max-listpack-entries",
                      "set-max-listpack-value", "zset-max-listpack-entries",
                      "zset-max-listpack-value", "list-max-listpack-size",
-                     "list-compress-depth", "hll-sparse-max-bytes"},
+                     "list-compress-depth", "hll-sparse-max-bytes", "stream-node-max-bytes",
+                     "stream-node-max-entries"},
                     [this](const Config&, const Config& to) {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
@@ -241,7 +303,8 @@ int Server::run() {
 }
 
 void Server::ready() {
-  if (!tcp_listeners_.empty()) log_notice("Ready to accept connections tcp");
+  if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
+  if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
   if (unix_listener_) log_notice("Ready to accept connections unix");
   notify_supervisor("READY=1\nSTATUS=Ready to accept connections\n");
 }
@@ -310,7 +373,12 @@ int Server::end() {
   return exit_status_;
 }
 
-void Server::on_progress(Lsn, Lsn) {
+void Server::on_progress(Lsn, Lsn synced) {
+  if (latency_.enabled() && synced != synced_before_.exchange(synced) &&
+      config_.current()->appendfsync == AppendFsync::kAlways) {
+    latency_.add("aof-fsync-always", static_cast<std::int64_t>(journal().stats().last_sync_us),
+                 clock_.now_us() / 1'000'000);
+  }
   for (const auto& worker : workers_) {
     if (worker->take_progress_wish()) worker->loop().post([] {});
   }
@@ -318,21 +386,23 @@ void Server::on_progress(Lsn, Lsn) {
 
 // ---- pauses -------------------------------------------------------------------------------------
 
-bool Server::pauses(const Client& client, std::span<const Word> words) const {
+bool Server::pauses(const Client& client, std::span<const Word> words) {
   const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
   if (mode == PauseMode::kNone) return false;
   if (clock_.now_ms() >= pause_until_ms_.load(std::memory_order_relaxed)) return false;
   if (mode == PauseMode::kAll) return true;
-  const auto may_write = [](const CommandSpec& spec) {
-    return spec.access == Access::kWrite || spec.has(kMayReplicate);
+  const auto may_write = [this](const CommandSpec& spec, std::span<const Word> request) {
+    if (spec.access == Access::kWrite) return true;
+    return spec.has(kMayReplicate) &&
+           !declares_no_writes(scripting_, keyspace_, spec, request);
   };
   const CommandTable::Row* row = commands_.resolve(words);
   if (!row) return false;
-  if (may_write(*row->spec)) return true;
+  if (row->spec->arity.admits(words.size()) && may_write(*row->spec, words)) return true;
   // EXEC waits if anything in its queue would.
   return client.transaction.open && row->spec->has(kTransactionControl) &&
          std::ranges::any_of(client.transaction.queue, [&](const StoredRequest& request) {
-           return may_write(*request.row->spec);
+           return may_write(*request.row->spec, request.words);
          });
 }
 

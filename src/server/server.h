@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,17 +20,21 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "src/acl/security_log.h"
+#include "src/acl/users.h"
 #include "src/base/clock.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
+#include "src/scripting/scripting.h"
 #include "src/server/background.h"
 #include "src/server/client_registry.h"
+#include "src/server/command_log.h"
 #include "src/server/config_store.h"
 #include "src/server/info.h"
+#include "src/server/latency.h"
 #include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
-#include "src/server/slow_log.h"
 #include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
@@ -55,6 +60,12 @@ class Server final : public ServerHooks, private JournalListener {
   // Whether rename-command names a command that there is.
   static bool knows_command(ByteView name);
 
+  // What is wrong with the words behind `user` in a configuration file, the name first; commands
+  // that are unknown are no mistake yet.
+  static Status check_user(std::span<const Bytes> words);
+
+  // Creates the configured users, or reads the ACL file; the error has been logged.
+  Status load_users();
   // Opens the listening sockets; the error has been logged.
   Status listen();
   // Serves until shutdown. Returns the process's exit status.
@@ -68,8 +79,17 @@ class Server final : public ServerHooks, private JournalListener {
   PubSub& pubsub() { return pubsub_; }
   BroadcastTable& broadcasts() { return broadcasts_; }
   Background& background() { return background_; }
+  CommandLog& command_log(CommandLogKind kind) {
+    return command_logs_[static_cast<std::size_t>(kind)];
+  }
+  LatencyMonitor& latency() { return latency_; }
+  // How long the runs of a row took, on all workers.
+  LatencySummary latency_of(std::size_t row);
+  Users& users() { return users_; }
+  const Users& users() const { return users_; }
+  SecurityLog& security_log() { return security_log_; }
   Migrator& migrator() { return *migrator_; }
-  SlowLog& slow_log() { return slow_log_; }
+  Scripting& scripting() { return scripting_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
@@ -77,12 +97,38 @@ class Server final : public ServerHooks, private JournalListener {
   // --- CLIENT PAUSE, any thread ------------------------------------------------------------------
   bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
   // Whether the request has to wait.
-  bool pauses(const Client& client, std::span<const Word> words) const;
+  bool pauses(const Client& client, std::span<const Word> words);
   // A pause only grows: in time, and from writes to all.
   void pause(PauseMode mode, std::int64_t until_ms);
   void unpause();
   // Ends the pause if its time is over; true if there is none now.
   bool pause_over(std::int64_t now_ms);
+
+  // --- users, any thread -------------------------------------------------------------------------
+  // Notes a refusal for ACL LOG and INFO. `client` is up to date.
+  struct Refusal {
+    Denial reason;
+    Origin origin;
+    Bytes object;
+    Bytes user;
+  };
+  void note_refusal(const ClientStatus& client, Refusal refusal);
+  // The error for a request that `user` may not run, noted.
+  struct Request {
+    Origin origin = Origin::kClient;
+    bool queued = false;  // it was to be queued by MULTI
+  };
+  Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
+               std::span<const Word> words, Verdict verdict, Request request);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
+  Status load_acl_file(Client* asking);
+  Status save_acl_file();
+  // Disconnects all clients that match, the one that asks after its reply; returns how many.
+  std::int64_t kill_clients(Client* asking,
+                            const std::function<bool(const ClientStatus&)>& matches);
+  // Disconnects clients that are subscribed to what their user may hear no more. True: other
+  // workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(const UserPointer& user, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {
@@ -97,7 +143,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
   void change_monitors(unsigned worker, int by);
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
-                     std::int64_t now_us);
+                     Origin origin, std::int64_t now_us);
 
   void count_query_limit_disconnection() {
     query_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
@@ -123,6 +169,7 @@ class Server final : public ServerHooks, private JournalListener {
   // --- ServerHooks -------------------------------------------------------------------------------
   ConfigStore& config() override { return config_; }
   const Bytes& config_file() const override { return options_.config_file; }
+  Config config_to_write() override;
   bool loading() const override { return loading_.load(std::memory_order_acquire); }
   bool is_local(const Session& session) const override;
   void reset_stats() override;
@@ -143,16 +190,28 @@ class Server final : public ServerHooks, private JournalListener {
   };
 
   void add_commands(const Config& config);
+  void add_rows(const Config& config);
+  static CommandIds number_commands();
   void register_hooks();
   void apply_limits(const Config& config);
   void apply_client_memory(const Config& config);
   void evict_clients(Worker& worker, std::size_t most);
-  Result<std::vector<Socket>> open_tcp(const Config& config);
-  void listen_on(std::vector<Socket> sockets);
-  Status listen_elsewhere(const Config& from, const Config& to);
+  // Where connections of a kind come in.
+  enum class Transport : std::uint8_t { kTcp, kTls };
+  struct Entrance {
+    std::vector<int> descriptors;  // of the listeners, which are worker 0's
+    std::vector<std::unique_ptr<Listener>> listeners;
+  };
+  Entrance& entrance(Transport transport) {
+    return transport == Transport::kTls ? tls_entrance_ : tcp_entrance_;
+  }
+  Result<std::vector<Socket>> open_sockets(const Config& config, Transport transport);
+  void listen_on(std::vector<Socket> sockets, Transport transport);
+  Status listen_elsewhere(const Config& from, const Config& to, Transport transport);
+  Status apply_tls(const Config& config);
   void close_listeners();
   std::vector<Bytes> listener_lines() const;
-  void accept(Socket socket);
+  void accept(Socket socket, Transport transport);
   void refuse(const Socket& socket, ByteView error);
   void watch_signals();
   void interrupted(const char* name);
@@ -172,7 +231,8 @@ class Server final : public ServerHooks, private JournalListener {
   void fill_stats(InfoSources& sources);
   std::uint64_t command_us();
   void fill_persistence(InfoSources& sources);
-  void fill_commands(InfoSources& sources);
+  void fill_commands(std::uint32_t sections, InfoSources& sources);
+  void fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures);
   void each_worker(const std::function<void(Worker&)>& visit);
 
   const ServerOptions options_;
@@ -183,11 +243,17 @@ class Server final : public ServerHooks, private JournalListener {
   Keyspace keyspace_;
   std::deque<Bytes> new_names_;          // of renamed commands
   std::deque<CommandSpec> renamed_rows_;  // copies under their new names
+  std::map<const CommandSpec*, const CommandSpec*> originals_;  // of those copies
   CommandTable commands_;
+  CommandIds command_ids_;
+  Users users_;
+  SecurityLog security_log_;
   ClientRegistry clients_;
   PubSub pubsub_;
   BroadcastTable broadcasts_;
-  SlowLog slow_log_;
+  std::array<CommandLog, kCommandLogKinds> command_logs_;  // by CommandLogKind
+  LatencyMonitor latency_;
+  Scripting scripting_;
   Background background_;
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
 
@@ -200,14 +266,16 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::uint64_t> loading_total_bytes_{0};
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
+  std::atomic<std::int64_t> load_delay_us_{0};
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   unsigned next_worker_{0};
 
   std::mutex listening_mutex_;
-  std::vector<int> tcp_descriptors_;  // of the listeners, which are worker 0's
-  std::vector<std::unique_ptr<Listener>> tcp_listeners_;
+  Entrance tcp_entrance_;
+  Entrance tls_entrance_;
+  std::shared_ptr<const TlsContext> tls_context_;  // null without tls-port; under the mutex
   std::unique_ptr<Listener> unix_listener_;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 
@@ -217,6 +285,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<std::int64_t> pause_until_ms_{0};
 
   std::atomic<bool> stopping_{false};
+  std::atomic<Lsn> synced_before_{0};  // for the latency monitor
   std::atomic<int> monitors_{0};
   std::array<std::atomic<int>, kWorkersMax> monitors_by_worker_{};
   std::atomic<bool> active_expire_{true};

@@ -1,7 +1,6 @@
-// TIME, SHUTDOWN, WAIT, WAITAOF, LASTSAVE, ROLE, MONITOR and SLOWLOG.
+// TIME, SHUTDOWN, WAIT, WAITAOF, LASTSAVE, ROLE and MONITOR.
 #include "protocol/reply_writer.h"
 #include "src/server/client.h"
-#include "src/server/help_reply.h"
 #include "src/server/server.h"
 #include "src/server/server_rows.h"
 #include "src/server/worker.h"
@@ -41,6 +40,7 @@ Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   }
   if ((save && nosave) || (abort && (save || nosave || now || force))) return Error(kSyntaxError);
   if (abort) return Error("ERR No shutdown in progress.");
+  if (!nosave && ctx.dispatcher().keyspace().busy()) return ctx.dispatcher().host().busy_error();
   Client* client = client_of(ctx);
   if (!client) return Error("ERR SHUTDOWN needs a connection");
   if (!ctx.in_transaction()) client->block(Blocked::kOnShutdown, 0);
@@ -136,59 +136,6 @@ Status monitor(Context& ctx, Args, ReplyWriter& reply) {
   return ok;
 }
 
-// SLOWLOG GET [count]
-Status slowlog_get(Context& ctx, Args args, ReplyWriter& reply) {
-  std::int64_t count = 10;
-  if (args.more()) {
-    constexpr std::string_view kBadCount = "ERR count should be greater than or equal to -1";
-    count = args.integer_between(-1, INT64_MAX, kBadCount);
-    if (args.failed()) return Error(kBadCount);
-  }
-  const auto wanted = count < 0 ? SIZE_MAX : static_cast<std::size_t>(count);
-  const auto entries = server_of(ctx).slow_log().newest(wanted);
-  reply.array(entries.size());
-  for (const SlowLog::Entry& entry : entries) {
-    reply.array(6);
-    reply.integer(static_cast<std::int64_t>(entry.id));
-    reply.integer(entry.time_s);
-    reply.integer(entry.duration_us);
-    reply.array(entry.words.size());
-    for (const Bytes& word : entry.words) reply.bulk(word);
-    reply.bulk(entry.address);
-    reply.bulk(entry.client_name);
-  }
-  return ok;
-}
-
-// SLOWLOG LEN
-Status slowlog_len(Context& ctx, Args, ReplyWriter& reply) {
-  reply.integer(static_cast<std::int64_t>(server_of(ctx).slow_log().size()));
-  return ok;
-}
-
-// SLOWLOG RESET
-Status slowlog_reset(Context& ctx, Args, ReplyWriter& reply) {
-  server_of(ctx).slow_log().clear();
-  reply.ok();
-  return ok;
-}
-
-Status slowlog_help(Context& ctx, Args, ReplyWriter& reply) {
-  constexpr const char* kLines[] = {
-      "GET [<count>]",
-      "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
-      "    Entries are made of:",
-      "    id, timestamp, time in microseconds, arguments array, client IP and port,",
-      "    client name",
-      "LEN",
-      "    Return the length of the slowlog.",
-      "RESET",
-      "    Reset the slowlog.",
-  };
-  write_help(ctx, kLines, reply);
-  return ok;
-}
-
 constexpr CommandSpec row(const char* name, Arity arity, std::uint32_t flags, Handler run,
                           const char* syntax, const char* summary, const char* since,
                           const char* complexity = "O(1)", const char* tips = "") {
@@ -210,28 +157,6 @@ constexpr CommandSpec in_group(CommandSpec spec, Group group) {
   return spec;
 }
 
-constexpr CommandSpec with(CommandSpec spec, std::span<const CommandSpec> subcommands) {
-  spec.subcommands = subcommands;
-  return spec;
-}
-
-constexpr const char* kSlowLogTips =
-    "request_policy:all_nodes,nondeterministic_output";
-
-constexpr CommandSpec kSlowLog[] = {
-    row("get", between(2, 3), kAdmin | kLoading | kStale, slowlog_get, "[count]",
-        "Returns the slow log's entries.", "2.2.12", "O(N) where N is the number of entries "
-        "returned", kSlowLogTips),
-    row("help", exactly(2), kLoading | kStale, slowlog_help, "",
-        "Show helpful text about the different subcommands", "6.2.0"),
-    row("len", exactly(2), kAdmin | kLoading | kStale, slowlog_len, "",
-        "Returns the number of entries in the slow log.", "2.2.12", "O(1)",
-        "request_policy:all_nodes,response_policy:agg_sum,nondeterministic_output"),
-    row("reset", exactly(2), kAdmin | kLoading | kStale, slowlog_reset, "",
-        "Clears all entries from the slow log.", "2.2.12", "O(N) where N is the number of entries "
-        "in the slowlog", "request_policy:all_nodes,response_policy:all_succeeded"),
-};
-
 constexpr CommandSpec kCommands[] = {
     row("time", exactly(1), kLoading | kStale | kFast, time, "", "Returns the server time.",
         "2.6.0", "O(1)", "nondeterministic_output"),
@@ -246,7 +171,7 @@ constexpr CommandSpec kCommands[] = {
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
-    in_group(row("waitaof", exactly(4), kBlocking | kNoScript, waitaof,
+    in_group(row("waitaof", exactly(4), kNoScript | kConnection, waitaof,
                  "numlocal numreplicas timeout",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",
@@ -259,9 +184,6 @@ constexpr CommandSpec kCommands[] = {
         "Returns the replication role.", "2.8.12"),
     row("monitor", exactly(1), kAdmin | kNoScript | kLoading | kStale, monitor, "",
         "Listens for all requests received by the server in real-time.", "1.0.0"),
-    with(row("slowlog", at_least(2), 0, nullptr, "", "A container for slow log commands.",
-             "2.2.12", "Depends on subcommand."),
-         kSlowLog),
 };
 
 }  // namespace

@@ -18,6 +18,8 @@ class ServerHooks {
   virtual ConfigStore& config() = 0;
   // Absolute; empty if the server runs without one.
   virtual const Bytes& config_file() const = 0;
+  // The configuration for CONFIG REWRITE: with the users of now, unless an ACL file has them.
+  virtual Config config_to_write() = 0;
   virtual bool loading() const = 0;
   // Whether the client came through a Unix socket or from this machine's own address.
   virtual bool is_local(const Session& session) const = 0;

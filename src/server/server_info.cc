@@ -67,8 +67,10 @@ void Server::reset_stats() {
   clear(rejected_);
   clear(query_limit_disconnections_);
   clear(output_limit_disconnections_);
+  security_log_.reset_counts();
   clear(evicted_clients_);
   background_.reset_stats();
+  scripting_.scripts.reset_stats();
   peak_memory_ = allocated_bytes();
 }
 
@@ -102,7 +104,9 @@ void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   fill_clients(sources);
   fill_stats(sources);
   fill_persistence(sources);
-  if (sections & (kInfoCommandStats | kInfoLatencyStats | kInfoErrorStats)) fill_commands(sources);
+  if (sections & (kInfoCommandStats | kInfoLatencyStats | kInfoErrorStats)) {
+    fill_commands(sections, sources);
+  }
 }
 
 void Server::fill_clients(InfoSources& sources) {
@@ -146,10 +150,15 @@ void Server::fill_stats(InfoSources& sources) {
     stats.evicted_keys += read(keys.evicted);
   });
   stats.loop_command_us = command_us();
+  stats.evicted_scripts = scripting_.scripts.evicted();
   stats.connections = read(connections_);
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
   stats.output_limit_disconnections = read(output_limit_disconnections_);
+  stats.denied_auth = security_log_.count(Denial::kAuth);
+  stats.denied_commands = security_log_.count(Denial::kCommand);
+  stats.denied_keys = security_log_.count(Denial::kKey);
+  stats.denied_channels = security_log_.count(Denial::kChannel);
   stats.migration_connections = migrator_->cached_connections();
   stats.evicted_clients = read(evicted_clients_);
   stats.tracked_keys = read(keyspace_.tracked().keys);
@@ -158,6 +167,14 @@ void Server::fill_stats(InfoSources& sources) {
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);
+  MemoryFigures& memory = sources.memory;
+  memory.scripts_vm = scripting_.vm_memory(ScriptKind::kEval);
+  memory.scripts_cache = scripting_.scripts.memory_usage();
+  memory.scripts = scripting_.scripts.size();
+  memory.functions_vm = scripting_.vm_memory(ScriptKind::kFunction);
+  memory.functions_cache = scripting_.libraries.memory_usage();
+  memory.functions = scripting_.libraries.function_count();
+  memory.libraries = scripting_.libraries.library_count();
   sources.memory.lazy_free_pending = background_.pending();
   sources.memory.lazy_freed = background_.freed();
   const std::lock_guard lock(rates_mutex_);
@@ -203,7 +220,23 @@ void Server::fill_persistence(InfoSources& sources) {
   sources.replication.offset = now.position();
 }
 
-void Server::fill_commands(InfoSources& sources) {
+LatencySummary Server::latency_of(std::size_t row) {
+  LatencySummary summary;
+  each_worker([&](Worker& worker) {
+    if (const LatencyHistogram* histogram = worker.latency(row)) summary.add(*histogram);
+  });
+  return summary;
+}
+
+void Server::fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures) {
+  const LatencySummary latency = latency_of(row);
+  if (latency.total() == 0) return;
+  for (const double percent : config.latency_tracking_info_percentiles) {
+    figures.percentiles.push_back(latency.percentile_us(percent, cycles_per_us()));
+  }
+}
+
+void Server::fill_commands(std::uint32_t sections, InfoSources& sources) {
   for (std::size_t i = 0; i < commands_.size(); ++i) {
     CommandFigures figures;
     std::uint64_t cycles = 0;
@@ -218,6 +251,7 @@ void Server::fill_commands(InfoSources& sources) {
     figures.name = CommandTable::full_name(commands_.row(i));
     figures.microseconds =
         static_cast<std::uint64_t>(static_cast<double>(cycles) / cycles_per_us());
+    if (sections & kInfoLatencyStats) fill_percentiles(i, *sources.config, figures);
     sources.commands.push_back(std::move(figures));
   }
   std::map<Bytes, std::uint64_t> errors;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "src/base/cycles.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
 #include "src/base/random.h"
 #include "src/server/redaction.h"
+#include "src/command/interlude.h"
 #include "src/server/server.h"
 
 namespace memoir {
@@ -16,12 +18,30 @@ constexpr std::int64_t kExpireSliceUs = 1000;
 // Kinds of errors that are counted apart, as in Redis.
 constexpr std::size_t kErrorKindsMax = 128;
 
+// From which figures on a run is of interest to one of the logs or the latency monitor.
+void set_notable(const Config& c, DispatchSettings& settings) {
+  std::int64_t us = c.slowlog_log_slower_than >= 0 ? c.slowlog_log_slower_than : INT64_MAX;
+  if (c.latency_monitor_threshold > 0) {
+    constexpr std::int64_t kMost = INT64_MAX / 1000;
+    us = std::min(us, std::min(c.latency_monitor_threshold, kMost) * 1000);
+  }
+  const double cycles = static_cast<double>(us) * cycles_per_us();
+  settings.notable_cycles = cycles < 9e18 ? static_cast<std::uint64_t>(cycles) : UINT64_MAX;
+  const auto bytes = [](std::int64_t limit) {
+    return limit < 0 ? SIZE_MAX : static_cast<std::size_t>(limit);
+  };
+  settings.notable_request_bytes = bytes(c.commandlog_request_larger_than);
+  settings.notable_reply_bytes = bytes(c.commandlog_reply_larger_than);
+}
+
 }  // namespace
 
 Worker::Worker(Server& server, unsigned index)
     : server_(server),
       config_store_(server.config()),
+      users_(server.users()),
       index_(index),
+      scripts_(server.scripting()),
       subscriptions_(server.pubsub(), index),
       invalidator_(*this),
       cron_timer_(loop_, [this] { cron(); }),
@@ -46,7 +66,9 @@ void Worker::use_journal(Journal& journal) {
 }
 
 void Worker::run() {
+  server_.keyspace().set_waiter(this);
   loop_.run();
+  server_.keyspace().set_waiter(nullptr);
   for (auto& [id, client] : clients_) client->close();
   destroy_closed();
 }
@@ -62,7 +84,6 @@ void Worker::stop() {
 
 void Worker::take_config() {
   config_version_ = config_store_.version();
-  const bool had_password = config_ && password_required();
   const bool same_order =
       config_ && config_->locale_collate == config_store_.current()->locale_collate;
   config_ = config_store_.current();
@@ -70,10 +91,6 @@ void Worker::take_config() {
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
-  // As in Redis: whoever was let in without a password stays, and without a password all are in.
-  if (had_password && !password_required()) {
-    for (auto& [id, client] : clients_) client->set_authenticated(true);
-  }
   if (config_->hz != cron_hz_) {
     cron_hz_ = config_->hz;
     const std::chrono::milliseconds interval(1000 / cron_hz_);
@@ -98,7 +115,9 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.lazyfree_user_flush = c.lazyfree_lazy_user_flush;
   settings.active_expire = server_.active_expire();
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
-  settings.slowlog_us = c.slowlog_log_slower_than;
+  settings.latency_tracking = c.latency_tracking;
+  set_notable(c, settings);
+  settings.busy_reply_threshold_ms = c.busy_reply_threshold;
   settings.monitored = server_.monitored();
   settings.collation = collation_;
   return settings;
@@ -106,12 +125,13 @@ DispatchSettings Worker::dispatch_settings() const {
 
 // ---- clients ------------------------------------------------------------------------------------
 
-void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status) {
+void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                        std::unique_ptr<TlsStream> tls) {
   if (stopping_) return;
   clock_.refresh();
   follow_config();
   const std::uint64_t id = status->id;
-  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status));
+  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());
@@ -130,6 +150,10 @@ void Worker::kill(std::uint64_t id) {
 void Worker::unblock(std::uint64_t id, UnblockReason reason) {
   Client* client = find_client(id);
   if (!client) return;
+  if (within_) {  // to withdraw its request needs stripes
+    unblocking_.emplace_back(id, reason);
+    return;
+  }
   client->status().unblocking.store(false, std::memory_order_relaxed);
   if (client->blocked() != Blocked::kNot && client->blocked() != Blocked::kByPause) {
     client->end_wait(reason);
@@ -169,6 +193,12 @@ void Worker::destroy(Client& client) {
 // ---- the end of a turn --------------------------------------------------------------------------
 
 void Worker::end_of_turn() {
+  if (within_) {
+    write_journal(true);
+    return send_outputs();
+  }
+  if (stopping_) loop_.stop();  // the order may have come within a request
+  for (const auto& [id, reason] : std::exchange(unblocking_, {})) unblock(id, reason);
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
   limit_tracking_table();
@@ -220,8 +250,9 @@ void Worker::write_journal(bool active) {
     flushed_us_ = now_us;
     const std::int64_t began_us = clock_.monotonic_us();
     journal.flush();
-    KeyspaceStats::bump(stats_.journal_us,
-                        static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
+    const std::int64_t taken_us = clock_.monotonic_us() - began_us;
+    KeyspaceStats::bump(stats_.journal_us, static_cast<std::uint64_t>(taken_us));
+    server_.latency().add("aof-write", taken_us, clock_.now_us() / 1'000'000);
   }
   if (sync_wish_ > 0) journal.request_sync(std::exchange(sync_wish_, 0));
 }
@@ -245,15 +276,20 @@ void Worker::send_outputs() {
   const Lsn safe = this->safe();
   if (!gated_.empty()) release_gated(safe);
   // finish_turn() may close clients but touches none.
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     Client& client = *touched_[i];
+    if (client.running_) {  // this is a turn within its request
+      touched_[kept++] = &client;
+      continue;
+    }
     client.finish_turn(safe);
     if (client.gated_by() != 0 && !client.gated_) {
       client.gated_ = true;
       gated_.push_back(&client);
     }
   }
-  touched_.clear();
+  touched_.resize(kept);
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
 }
@@ -316,11 +352,11 @@ void Worker::waiting(Client& client) {
 }
 
 void Worker::not_waiting(Client& client) {
+  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kByPause) {
     std::erase(paused_, client.identity.id);
     return;
   }
-  stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
   if (client.blocked() == Blocked::kOnSync) std::erase(sync_waits_, client.identity.id);
   if (client.deadline_ms() != 0) deadlines_.erase({client.deadline_ms(), client.identity.id});
 }
@@ -332,6 +368,7 @@ void Worker::arm_deadlines() {
 }
 
 void Worker::deadlines_due() {
+  if (within_) return;  // afterwards
   clock_.refresh();
   const std::int64_t now_ms = clock_.now_ms();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
@@ -346,7 +383,9 @@ void Worker::deadlines_due() {
 void Worker::end_pause() {
   for (const std::uint64_t id : std::exchange(paused_, {})) {
     Client* client = find_client(id);
-    if (client && client->blocked() == Blocked::kByPause) client->unblock();
+    if (!client || client->blocked() != Blocked::kByPause) continue;
+    stats_.blocked.fetch_sub(1, std::memory_order_relaxed);
+    client->unblock();
   }
 }
 
@@ -361,6 +400,8 @@ void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout, Re
       reply.array(2);
       reply.integer(dispatcher_->journal().synced() >= client.awaited_sync() ? 1 : 0);
       return reply.integer(0);
+    case Blocked::kOnWorkers:
+      return reply.ok();
     case Blocked::kOnShutdown:
       return reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
     case Blocked::kOnMigration:
@@ -383,23 +424,23 @@ void Worker::accept_delivery(Delivery&& delivery) {
 
 // ---- the dispatcher's host ----------------------------------------------------------------------
 
-Status Worker::admit(Session& session, const CommandTable::Row& row, std::span<const Word>) {
+Status Worker::admit(Session& session, const CommandTable::Row& row,
+                     std::span<const Word> words) {
   if (&session != current_) return ok;
   Client& client = *current_;
   client.set_command(row);
-  if (client.authenticated() && client.subscriptions().total() == 0 && !server_.loading() &&
-      !row.spec->has(kProtected)) [[likely]] {
+  if (client.unrestricted() && client.rights_version() == users_.version() &&
+      client.subscriptions().total() == 0 && !server_.loading() && !row.spec->has(kProtected) &&
+      !server_.keyspace().busy()) [[likely]] {
     return ok;
   }
-  return refuse_special(client, row);
+  return refuse_special(client, row, words);
 }
 
-Status Worker::refuse_special(Client& client, const CommandTable::Row& row) const {
+Status Worker::refuse_special(Client& client, const CommandTable::Row& row,
+                              std::span<const Word> words) {
   const CommandSpec& spec = *row.spec;
   const CommandSpec& command = row.parent ? *row.parent : spec;
-  if (!client.authenticated() && !spec.has(kNoAuth)) {
-    return Error("NOAUTH Authentication required.");
-  }
   if (spec.has(kProtected) && !server_.allows_protected(command, client.status())) {
     return Error(fmt::format(
         "ERR {} command not allowed. If the enable-{}-command option is set to \"local\", you can "
@@ -407,6 +448,9 @@ Status Worker::refuse_special(Client& client, const CommandTable::Row& row) cons
         "configuration file, and then restart the server.",
         to_upper(command.name), command.name));
   }
+  client.follow_rights();
+  if (!client.logged_in() && !spec.has(kNoAuth)) return Error("NOAUTH Authentication required.");
+  if (Status permitted = permit(client, row, words, Origin::kClient); !permitted) return permitted;
   if (client.in_subscriber_mode() && !spec.has(kSubscriberMode)) {
     return Error("ERR Can't execute '" + CommandTable::full_name(row) +
                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
@@ -415,6 +459,7 @@ Status Worker::refuse_special(Client& client, const CommandTable::Row& row) cons
   if (server_.loading() && !spec.has(kLoading)) {
     return Error("LOADING Redis is loading the dataset in memory");
   }
+  if (server_.keyspace().busy() && !spec.has(kAllowBusy)) return busy_error();
   return ok;
 }
 
@@ -453,7 +498,9 @@ std::size_t Worker::publish(Topic topic, ByteView channel, ByteView text, Lsn ls
 
 void Worker::parked(Session&, const std::shared_ptr<Parked>& parked) {
   parked->worker = index_;
-  if (current_) current_->block_on_keys(parked);
+  if (!current_) return;
+  parked->rights = current_->rights_version();
+  current_->block_on_keys(parked);
 }
 
 void Worker::deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) {
@@ -516,16 +563,53 @@ void Worker::reset_stats() {
       clear(*counter);
     }
   }
+  for (std::size_t i = 0; i < server_.commands().size(); ++i) {
+    if (LatencyHistogram* histogram = dispatcher.latency(i)) histogram->clear();
+  }
   const std::lock_guard lock(errors_mutex_);
   errors_.clear();
 }
 
-void Worker::slow(Session& session, std::span<const Word> words, std::int64_t us) {
-  const CommandTable::Row* row = server_.commands().resolve(words);
+void Worker::evicted(std::int64_t us) {
+  server_.latency().add("eviction-cycle", us, clock_.now_us() / 1'000'000);
+}
+
+void Worker::notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                     const RunFigures& figures) {
+  server_.latency().add(row.spec->has(kFast) ? "fast-command" : "command", figures.us,
+                        clock_.now_us() / 1'000'000);
+  if (row.spec->has(kSkipSlowlog)) return;
+  const Config& c = *config_;
+  const struct {
+    CommandLogKind kind;
+    std::int64_t value, limit, entries_max;
+  } logs[] = {
+      {CommandLogKind::kSlow, figures.us, c.slowlog_log_slower_than, c.slowlog_max_len},
+      {CommandLogKind::kLargeRequest, static_cast<std::int64_t>(figures.request_bytes),
+       c.commandlog_request_larger_than, c.commandlog_large_request_max_len},
+      {CommandLogKind::kLargeReply, static_cast<std::int64_t>(figures.reply_bytes),
+       c.commandlog_reply_larger_than, c.commandlog_large_reply_max_len},
+  };
   std::vector<Word> copy;
-  server_.slow_log().add(row ? redacted(*row->spec, words, copy) : words, us, session.address(),
-                         session.client_name(), clock_.now_us(),
-                         static_cast<std::size_t>(config_->slowlog_max_len));
+  for (const auto& log : logs) {
+    if (log.limit < 0 || log.value < log.limit || log.entries_max == 0) continue;
+    const Sender sender = sender_of(session);
+    server_.command_log(log.kind).add(redacted(row, words, copy), log.value, sender.address,
+                                      sender.name, clock_.now_us(),
+                                      static_cast<std::size_t>(log.entries_max));
+  }
+}
+
+// A parked request runs in a session that knows only its client's number.
+Worker::Sender Worker::sender_of(Session& session) const {
+  if (session.proxied_journal_session == 0 && client_behind(session)) {
+    return {session.address(), session.client_name()};
+  }
+  Sender sender;
+  if (const auto status = server_.clients().find(session.identity.id)) {
+    server_.clients().locked([&] { sender = {status->peer, status->name}; });
+  }
+  return sender;
 }
 
 // ---- monitors -----------------------------------------------------------------------------------
@@ -540,12 +624,46 @@ void Worker::remove_monitor(Client& client) {
   if (std::erase(monitors_, &client) > 0) server_.change_monitors(index_, -1);
 }
 
-void Worker::monitor(Session& session, std::span<const Word> words) {
-  server_.feed_monitors(*this, session, words, clock_.now_us());
+void Worker::monitor(Session& session, std::span<const Word> words, Origin origin) {
+  server_.feed_monitors(*this, session, words, origin, clock_.now_us());
 }
 
 void Worker::feed_monitors(const SharedBytes& line) {
   for (Client* client : monitors_) client->push(line, 0);
+}
+
+// ---- beside a script ----------------------------------------------------------------------------
+
+Error Worker::busy_error() const { return server_.scripting().busy_error(); }
+
+bool Worker::waits_for_script(const Client& client, std::span<const Word> words) const {
+  const CommandTable::Row* row = server_.commands().resolve(words);
+  if (!row || !row->spec->has(kAllowBusy)) return false;  // refused, or answered by the script
+  return row->spec->locks != Locks::kNone || !client.watched.empty();
+}
+
+// One turn in the midst of a request: of the script that runs here, or of one that waits for stripes
+// that a script on another worker holds. What needs stripes or ends clients is left for later.
+void Worker::serve_within(std::chrono::milliseconds wait) {
+  if (within_) return;
+  within_ = true;
+  Client* const running = std::exchange(current_, nullptr);
+  {
+    const Dispatcher::Interlude aside(*dispatcher_);
+    clock_.refresh();
+    loop_.run_within(wait);
+  }
+  current_ = running;
+  within_ = false;
+  arm_deadlines();
+  if (!closing_.empty() || !resuming_.empty() || !unblocking_.empty()) loop_.do_not_wait();
+}
+
+void Worker::while_waiting() {
+  constexpr std::chrono::milliseconds kInterval(10);
+  // Out of the loop (at the end), or within a turn like this one, there is nobody to serve.
+  if (within_ || stopping_) return;
+  serve_within(kInterval);
 }
 
 // ---- now and then -------------------------------------------------------------------------------
@@ -557,7 +675,7 @@ void Worker::cron() {
   clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
-  if (!server_.loading()) start_expiry();
+  if (!server_.loading() && !server_.keyspace().busy()) start_expiry();
   if (index_ == 0) server_.cron();
   KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
@@ -581,6 +699,7 @@ void Worker::start_expiry() {
 
 void Worker::expire_slice() {
   const std::int64_t slice_us = std::min(expire_left_us_, kExpireSliceUs);
+  const LatencyWatch watch(server_.latency(), clock_, "expire-cycle");
   const std::size_t expired = dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
   expire_left_us_ = expired > 0 ? expire_left_us_ - slice_us : 0;
   if (expire_left_us_ > 0) loop_.do_not_wait();

@@ -23,6 +23,7 @@
 #include "src/command/dispatcher.h"
 #include "src/net/loop.h"
 #include "src/net/socket.h"
+#include "src/scripting/script_engine.h"
 #include "src/server/client.h"
 #include "src/server/config_store.h"
 #include "src/server/pubsub.h"
@@ -63,7 +64,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> cron_us{0};     // and what is done now and then
 };
 
-class Worker final : public DispatchHost {
+class Worker final : public DispatchHost, private StripeWaiter {
  public:
   Worker(Server& server, unsigned index);
   ~Worker() override;
@@ -91,16 +92,23 @@ class Worker final : public DispatchHost {
     return shared_dispatcher_.load()->command_stats();
   }
 
+  LatencyHistogram* latency(std::size_t row) const {
+    return shared_dispatcher_.load()->latency(row);
+  }
+
   // Changes the journal and with it the dispatcher: when loading is over.
   void use_journal(Journal& journal);
 
   // --- clients -----------------------------------------------------------------------------------
-  void add_client(Socket socket, std::shared_ptr<ClientStatus> status);
+  void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
+                  std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
   std::size_t client_count() const { return clients_.size(); }
   // Orders from other workers.
   void kill(std::uint64_t id);
   void unblock(std::uint64_t id, UnblockReason reason);
+  // Disconnects the user's clients that are subscribed to what it may hear no more.
+  void drop_subscribers(const User& user);
   // Brings the statuses of clients that did something in this turn up to date.
   void publish_statuses();
 
@@ -123,7 +131,10 @@ class Worker final : public DispatchHost {
   void closing(Client& client) { closing_.push_back(&client); }
   void waiting(Client& client);
   void not_waiting(Client& client);
-  void paused(Client& client) { paused_.push_back(client.identity.id); }
+  void paused(Client& client) {
+    KeyspaceStats::bump(stats_.blocked);
+    paused_.push_back(client.identity.id);
+  }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
@@ -144,7 +155,6 @@ class Worker final : public DispatchHost {
     if (config_store_.version() != config_version_) [[unlikely]] take_config();
   }
   const RequestLimits& request_limits() const { return request_limits_; }
-  bool password_required() const { return !config_->requirepass.empty(); }
   std::int64_t idle_timeout_seconds() const { return config_->timeout; }
   const OutputBufferLimit& output_limit(ClientClass client_class) const {
     return config_->client_output_buffer_limits[static_cast<std::size_t>(client_class)];
@@ -166,12 +176,28 @@ class Worker final : public DispatchHost {
   void notify(const KeyEvent& event, Lsn lsn) override;
   void parked(Session& session, const std::shared_ptr<Parked>& parked) override;
   void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) override;
+  Status permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+                Origin origin) override;
+  Status permit_again(const Parked& parked) override;
+  bool may_run(Session& session, const CommandTable::Row& row,
+               std::span<const Word> words) override;
+  bool may_read_all_keys(Session& session, const CommandTable::Row& row,
+                         std::span<const Word> words) override;
   void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
                   Lsn lsn) override;
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
-  void slow(Session& session, std::span<const Word> words, std::int64_t us) override;
-  void monitor(Session& session, std::span<const Word> words) override;
+  void evicted(std::int64_t us) override;
+  void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
+               const RunFigures& figures) override;
+  void monitor(Session& session, std::span<const Word> words, Origin origin) override;
+  ScriptEngine* script_engine() override { return &scripts_; }
+  void serve_meanwhile() override { serve_within(std::chrono::milliseconds(0)); }
+  bool stopping() const override { return stopping_; }
+  Error busy_error() const override;
+
+  // Whether a request that runs beside a busy script must wait for it, because it needs stripes.
+  bool waits_for_script(const Client& client, std::span<const Word> words) const;
 
   // MONITOR: `line` goes to this worker's monitors.
   void add_monitor(Client& client);
@@ -207,10 +233,19 @@ class Worker final : public DispatchHost {
   void expire_slice();
   void take_config();
   DispatchSettings dispatch_settings() const;
-  Status refuse_special(Client& client, const CommandTable::Row& row) const;
+  Status refuse_special(Client& client, const CommandTable::Row& row,
+                        std::span<const Word> words);
+  Client* client_behind(Session& session) const;
+  struct Sender {
+    Bytes address, name;
+  };
+  Sender sender_of(Session& session) const;
+  void serve_within(std::chrono::milliseconds wait);
+  void while_waiting() override;
 
   Server& server_;
   const ConfigStore& config_store_;
+  const Users& users_;
   const unsigned index_;
   Loop loop_;
   WorkerClock clock_;
@@ -218,6 +253,7 @@ class Worker final : public DispatchHost {
   std::uint64_t config_version_{0};
   std::shared_ptr<const Collation> collation_;
   RequestLimits request_limits_;
+  ScriptEngine scripts_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
   std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
@@ -244,7 +280,9 @@ class Worker final : public DispatchHost {
   std::vector<Client*> monitors_;
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client
   std::atomic<bool> wants_progress_{false};
+  std::vector<std::pair<std::uint64_t, UnblockReason>> unblocking_;  // when no script runs
   std::int64_t expire_left_us_{0};
+  bool within_{false};  // a turn within a request: clients are served that need no keys
   std::int64_t turn_began_us_{0};  // 0: nothing to do yet
   std::uint64_t commands_before_{0};  // the turn
   bool stopping_{false};

@@ -60,9 +60,9 @@ struct DestroyEntry {
 };
 
 struct Changes {
-  std::uint64_t count = 0;            // how many changes; 0: nothing to journal
-  std::vector<Removal> expired;  // removed because their time had come: journaled before the command
-  // Keys that a walk found with their time over: removed when the run is over and its locks are gone.
+  std::uint64_t count = 0;       // how many changes; 0: nothing to journal
+  std::vector<Removal> expired;  // since their time had come: journaled before the command
+  // Keys that a walk found with their time over: removed when the run is over, without its locks.
   std::vector<KeyRef> overdue;
   std::vector<KeyEvent> events;       // only those that notify-keyspace-events asks for
   // Changed keys of stripes where somebody watches, waits or tracks.
@@ -70,6 +70,8 @@ struct Changes {
   // Databases all of whose keys may be others now (FLUSHDB, SWAPDB), for watchers and waiting
   // clients.
   std::vector<unsigned> touched_databases;
+  // Whole databases were emptied: whoever tracks keys forgets them all, even if there were none.
+  bool flushed = false;
   // How many of `touched` and `touched_databases` those who track keys have been told of.
   std::size_t touched_told = 0;
   std::size_t databases_told = 0;
@@ -90,10 +92,14 @@ struct Changes {
     events.clear();
     clear_touched();
   }
+  bool touched_any() const {
+    return !touched.empty() || !touched_databases.empty() || flushed;
+  }
   void clear_touched() {
     touched.clear();
     touched_databases.clear();
     touched_told = databases_told = 0;
+    flushed = false;
   }
 };
 

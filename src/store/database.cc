@@ -152,6 +152,7 @@ Entry* Database::view_without_due(const Entry& entry) {
   if (value->size() == 0) return nullptr;
   Entry* const view = Entry::make_object(entry.key(), std::move(value), entry.expire_ms());
   view->set_access(entry.access());
+  view->set_member_expiry(true);  // tells that there may be more behind it
   env_->changes->views.emplace_back(view);
   return view;
 }
@@ -411,17 +412,18 @@ void Database::set_object(ByteView key, std::unique_ptr<Object> value, std::int6
   const std::uint64_t hash = hash_of(key);
   const TypeId type = value->type();
   EntryTable::Place place = place_for_write(key, hash);
+  const bool is_new = !place;
   before_change(key, hash, entry_at(place));
   place = store(place, Entry::make_object(key, std::move(value), expire_ms), hash);
-  settle_stored(place, key, hash, event_class_of(type), event);
+  settle_stored(place, key, hash, event_class_of(type), event, is_new);
 }
 
 // The end of a write that stored a whole value at `place`.
 void Database::settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
-                             EventClass event_class, const char* event) {
+                             EventClass event_class, const char* event, bool awaited) {
   add_changes();
   stamp(place.home);
-  signal_changed(key, hash);
+  signal_changed(key, hash, awaited);
   if (event) notify(event_class, event, key);
 }
 

@@ -136,7 +136,8 @@ class Database {
   void set_integer(ByteView key, std::int64_t value, std::int64_t expire_ms, const char* event);
   // Sets a string without expiry that stays text even where it is a number's ("raw"): BITOP.
   void set_raw(ByteView key, SharedBytes value, const char* event);
-  // Sets an object, whatever was there; notified under the type's class.
+  // Sets an object, whatever was there; notified under the type's class. As in Redis, only where
+  // nothing was there it is what clients may wait for.
   void set_object(ByteView key, std::unique_ptr<Object> value, std::int64_t expire_ms,
                   const char* event);
   // Removes a key; false if there is none. `event` under 'g'.
@@ -206,7 +207,7 @@ class Database {
   EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
   void stamp(Bucket* home) { home->set_version(env_->stripes->keyspace().position()); }
   void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
-                     EventClass event_class, const char* event);
+                     EventClass event_class, const char* event, bool awaited = true);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,
                     std::int64_t expire_ms);
 

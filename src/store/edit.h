@@ -3,8 +3,8 @@
 // Its construction lets a snapshot or a rollback keep the pre-image; its end settles watchers,
 // waiting clients, notifications, removal of a value left empty ("del"), the bucket's version and
 // the count of changes. A guard on which mark_changed() was never called settles nothing; a key it
-// created and left empty vanishes. A type with kMayBeEmpty keeps its empty values: only one that was
-// created and left unchanged goes.
+// created and left empty vanishes. A type with kMayBeEmpty keeps its empty values: only one that
+// was created and left unchanged goes.
 #pragma once
 
 #include "src/store/database.h"

@@ -65,7 +65,7 @@ class Object {
   virtual void save(RdbWriter& out) const = 0;
 
   // --- members that end
-  // -------------------------------------------------------------------------------- Whether members
+  // ----------------------------------------------------------------------------- Whether members
   // of this type of value may end; then it overrides all that follows.
   virtual bool members_may_end() const { return false; }
   // The earliest moment at which a member ends; kNoExpiry if none does.

@@ -3,11 +3,11 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
+from .ports import Port
 from .resp import Connection, Error
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -18,14 +18,12 @@ def memoir_path():
     return os.environ.get("MEMOIR_SERVER") or os.path.join(TOP, "build/release/memoir-server")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class PortTaken(RuntimeError):
+    """The server ended at start because somebody else listens on its port."""
 
 
 class Server:
-    """One server; start() and stop() may alternate, the folder stays until close()."""
+    """One server; start() and stop() may alternate, port and folder stay until close()."""
 
     def __init__(self, binary, arguments=(), prefix=()):
         self.binary = binary
@@ -35,9 +33,22 @@ class Server:
         self.log = os.path.join(self.folder, "server.log")
         self.process = None
         self.port = None
+        self.reserved = None
 
     def start(self, wait=True, timeout=60.0):
-        self.port = free_port()
+        for attempt in range(5):
+            if self.reserved is None:
+                self.reserved = Port()
+            self.port = self.reserved.number
+            try:
+                return self._start(wait, timeout)
+            except PortTaken:
+                self.reserved.close()
+                self.reserved = None
+                if attempt == 4:
+                    raise
+
+    def _start(self, wait, timeout):
         command = self.prefix + [self.binary, "--port", str(self.port), "--bind", "127.0.0.1",
                                  "--dir", self.folder, "--daemonize", "no"] + self.arguments
         with open(self.log, "ab") as log:
@@ -51,8 +62,11 @@ class Server:
         end = time.monotonic() + timeout
         while True:
             if self.process.poll() is not None:
-                raise RuntimeError("%s ended at start with %s:\n%s"
-                                   % (self.binary, self.process.returncode, self.log_tail()))
+                log = self.log_tail()
+                taken = "Address already in use" in log or "Failed listening on port" in log
+                raise (PortTaken if taken else RuntimeError)(
+                    "%s ended at start with %s:\n%s"
+                    % (self.binary, self.process.returncode, log))
             try:
                 connection = Connection(port=self.port, timeout=5.0)
                 reply = connection.call("PING")
@@ -99,6 +113,9 @@ class Server:
             self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+            if self.reserved is not None:
+                self.reserved.close()
+                self.reserved = None
 
     def __enter__(self):
         return self

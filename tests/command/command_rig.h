@@ -138,8 +138,10 @@ class TestHost final : public DispatchHost {
     for (const Word& word : words) monitored += Bytes(word.text) + " ";
     monitored += "/ ";
   }
-  void slow(Session&, std::span<const Word> words, std::int64_t) override {
+  void notable(Session&, const CommandTable::Row&, std::span<const Word> words,
+               const RunFigures& figures) override {
     slowed.emplace_back(words[0].text);
+    notable_figures = figures;
   }
 
   std::shared_ptr<Parked> take_parked(std::uint64_t id) {
@@ -156,6 +158,7 @@ class TestHost final : public DispatchHost {
   Bytes monitored;
   std::vector<Bytes> errors;
   std::vector<Bytes> slowed;
+  RunFigures notable_figures;
   std::map<std::uint64_t, std::shared_ptr<Parked>> waiting;
   std::map<std::uint64_t, Bytes> delivered;
   std::vector<std::uint64_t> order;

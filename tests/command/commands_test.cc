@@ -376,15 +376,25 @@ TEST_CASE("every name is found in any case, and nothing else", "[command]") {
 TEST_CASE("events are told after the run, slow runs are told of", "[command]") {
   CommandRig rig;
   rig.worker->dispatcher.settings.events_wanted = kEventString | kEventGeneric | kEventNew;
-  rig.worker->dispatcher.settings.slowlog_us = 0;
+  rig.worker->dispatcher.settings.notable_cycles = 0;
   rig.run("set key1 5");
   rig.run("del key1");
   rig.run("get key1");
   REQUIRE(rig.host.events == "new:key1 set:key1 del:key1");
   REQUIRE(rig.host.slowed == std::vector<Bytes>{"set", "del", "get"});
-  rig.worker->dispatcher.settings.slowlog_us = 10'000'000;
+  rig.worker->dispatcher.settings.notable_cycles = UINT64_MAX;
   rig.run("get key1");
   REQUIRE(rig.host.slowed.size() == 3);
+  rig.worker->dispatcher.settings.notable_reply_bytes = 50;
+  rig.run("set key1 " + Bytes(60, 'x'));
+  REQUIRE(rig.host.slowed.size() == 3);
+  rig.run("get key1");
+  REQUIRE(rig.host.slowed.size() == 4);
+  REQUIRE(rig.host.notable_figures.reply_bytes == 67);
+  rig.worker->dispatcher.settings.notable_request_bytes = 60;
+  rig.run("set key2 " + Bytes(60, 'x'));
+  REQUIRE(rig.host.slowed.size() == 5);
+  REQUIRE(rig.host.notable_figures.request_bytes >= 67);
 }
 
 TEST_CASE("the journal knows who wrote", "[command]") {

@@ -208,6 +208,26 @@ TEST_CASE("watched databases are told apart", "[command][transaction]") {
   REQUIRE(rig.run("exec") == kNothing);
 }
 
+TEST_CASE("a key whose time is over counts as none when databases are exchanged",
+          "[command][transaction]") {
+  CommandRig rig;
+  Session other;
+  rig.run(other, "select 1");
+  const auto set_to_expire = [&](Session& session) {
+    rig.run(session, "set key1 1 " + std::to_string(rig.clock.now_ms() + 100));
+  };
+  set_to_expire(other);
+  const bool here_too = GENERATE(false, true);
+  if (here_too) set_to_expire(rig.worker->session);
+  rig.clock.advance_ms(200);
+  rig.run("watch key1");
+  rig.run(other, "swapdb 0 1");
+  const bool fresh = GENERATE(false, true);
+  if (fresh) rig.run("set key1 2");
+  rig.run("multi");
+  REQUIRE(rig.run("exec") == (fresh ? kNothing : "*0\r\n"));
+}
+
 TEST_CASE("a watched key that expires breaks the transaction", "[command][transaction]") {
   CommandRig rig;
   Session other;

@@ -40,6 +40,16 @@ Bytes random_text(std::mt19937_64& random, bool small) {
 
 }  // namespace
 
+TEST_CASE("an update, too, sees that the limit is lower now", "[hash]") {
+  EncodingLimits limits;
+  Hash hash;
+  for (int i = 0; i < 9; ++i) hash.set("f" + std::to_string(i), "v", limits, {});
+  limits.hash_listpack_entries = 8;
+  REQUIRE(Bytes(hash.encoding()) == "listpack");
+  REQUIRE_FALSE(hash.set("f1", "w", limits, {}));
+  REQUIRE(Bytes(hash.encoding()) == "hashtable");
+}
+
 TEST_CASE("a hash keeps what a map keeps", "[hash]") {
   std::mt19937_64 random(Catch::rngSeed());
   const bool small = GENERATE(true, false);

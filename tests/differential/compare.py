@@ -15,6 +15,7 @@ A comparison's name says what a command leaves open:
   hello    ids and versions;  type: everything but the shape
 """
 
+import grammar_stream
 from client.resp import Double, Error, Map, Null, Push, Set, Simple
 
 
@@ -182,4 +183,4 @@ COMPARISONS = {
     "sort-unordered": same_sort,
     "hello": same_hello,
     "type": same_type,
-}
+} | grammar_stream.COMPARISONS

@@ -10,7 +10,10 @@ Comparison (see compare.py): exact, set, pairs, score, ttl, few, scan, random, p
 
 import re
 
+import grammar_admin
+import grammar_bits
 import grammar_serial
+import grammar_stream
 import words
 
 # (syntax, weight, comparison)
@@ -69,13 +72,19 @@ ROWS = [
     ("OBJECT IDLETIME key", 1, "type"),
     ("OBJECT FREQ key", 1, "type"),
     ("OBJECT (HELP|nonsense) [key]", 1, "type"),
-    ("SORT lkey [BY (w_*|nosort|h*->m1|value)] [LIMIT index index] [GET pattern] [(ASC|DESC)] "
-     "[ALPHA] [STORE lkey]", 3, "sort"),
+    # BY with ALPHA and LIMIT leaves open which of several elements without a weight are shown
+    ("SORT lkey [BY (w_*|nosort|h*->m1|value)] [GET pattern] [(ASC|DESC)] [ALPHA] [STORE lkey]", 3,
+     "sort"),
+    ("SORT lkey [LIMIT index index] [GET (#|w_*)] [(ASC|DESC)] [ALPHA] [STORE lkey]", 2, "sort"),
+    ("SORT lkey BY (w_*|s*|h*->m1) [LIMIT index index] [GET (#|s*)] [(ASC|DESC)] [STORE lkey]", 2,
+     "sort"),
     ("SORT (ckey|zkey) [LIMIT index index] [GET (#|w_*|h*->m1)] "
      "[(ASC|DESC)] [ALPHA] [STORE lkey]", 2,
      "sort"),
-    ("SORT_RO (lkey|ckey|zkey) [BY w_*] [LIMIT index index] [GET #] "
+    ("SORT_RO (lkey|ckey|zkey) [LIMIT index index] [GET #] "
      "[(ASC|DESC)] [ALPHA]", 1, "sort"),
+    ("SORT_RO lkey BY (w_*|s*) [LIMIT index index] [GET (#|s*)] [(ASC|DESC)]", 1, "sort"),
+    ("MSET <w_member int>...", 1, "exact"),
     ("FLUSHDB [(ASYNC|SYNC|junk)]", 0.15, "exact"),
     ("FLUSHALL [(ASYNC|SYNC|junk)]", 0.06, "exact"),
     ("SELECT db", 1, "exact"),
@@ -242,7 +251,7 @@ ROWS = [
     ("DEBUG SET-ACTIVE-EXPIRE 1", 0.1, "type"),
     ("nonsense value...", 0.3, "exact"),
     ("TYPE", 0.2, "exact"),
-] + grammar_serial.ROWS
+]
 
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
@@ -263,13 +272,10 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-     b"HELLO"} | grammar_serial.NO_NUMBERS
+    b"HELLO"}
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
-
-# A swap could make a lifetime of a second, which ends here before there.
-NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
 
 CONTAINERS = {b"OBJECT", b"CLIENT", b"CONFIG", b"COMMAND", b"PUBSUB", b"DEBUG"}
 
@@ -282,6 +288,16 @@ BLOCKING = {
     b"BZPOPMIN",
     b"BZPOPMAX",
      b"BZMPOP"}
+
+# The topics with files of their own.
+for _topic in (grammar_admin, grammar_bits, grammar_serial, grammar_stream):
+    ROWS += _topic.ROWS
+    NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
+    NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())
+    CONTAINERS |= getattr(_topic, "CONTAINERS", set())
+
+# A swap could make a lifetime of a second, which ends here before there.
+NO_SWAP = NO_NUMBERS | {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE"}
 
 _TOKEN = re.compile(r"\.\.\.|[\[\]()|<>]|(?:(?!\.\.\.)[^\s\[\]()|<>])+")
 

@@ -1,8 +1,9 @@
 """Where Memoir rightly differs from the oracle, and why.
 
-The oracle is Debian's redis-server 7.0; Memoir follows Redis 7.2. Each entry names the commands, a
-pattern for the oracle's reply, one for Memoir's (as compare.show() prints them; both must match
-whole), and the reason.
+Memoir follows Redis 7.2. Each entry names the commands, a pattern for the oracle's reply, one for
+Memoir's (as compare.show() prints them; both must match whole), and the reason. What 7.2 itself
+does otherwise than Debian's redis-server 7.0 stands in lists of its own, for they count only where
+such a server is the oracle: consider() tells which one it is.
 """
 
 import re
@@ -11,6 +12,24 @@ ANY = r"(?s:.*)"
 
 # (commands, the oracle's reply, Memoir's reply, reason)
 REPLIES = [
+    (("LCS",), r"\(error\) ERR Insufficient memory, transient memory for LCS exceeds "
+     r"proto-max-bulk-len", ANY, "Memoir's table takes a bit for a cell, Redis's four bytes"),
+    (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
+     "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
+    (("OBJECT",), r"'skiplist'", r"'listpack'",
+     "Redis's SORT leaves a sorted set in its large form"),
+    (("SORT", "SORT_RO"), r"\(error\) ERR One or more scores can't be converted into double", ANY,
+     "Redis looks at errno, which an earlier number may have left at \"out of range\""),
+    (("XREAD",), r"\(error\) ERR Invalid stream ID specified as stream command argument", ANY,
+     "7.4 reads the last entry by the id +"),
+    (("XREADGROUP",), r"\(error\) ERR Invalid stream ID specified as stream command argument",
+     r"\(error\) ERR The \+ ID is meaningless .*", "7.4 knows the id +"),
+    (("XADD", "XTRIM"), r"\(error\) (ERR syntax error|ERR Invalid stream ID specified .*)", ANY,
+     "8.2 adds KEEPREF, DELREF and ACKED"),
+]
+
+# Where the oracle is older than 7.2.
+REPLIES_BEFORE_7_2 = [
     (("OBJECT",), r"'quicklist'", r"'listpack'", "7.2 keeps a short list as one listpack"),
     (("OBJECT",), r"'listpack'", r"'skiplist'",
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
@@ -24,19 +43,17 @@ REPLIES = [
     (("BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"),
      r"\(error\) ERR timeout is negative", r"\(error\) ERR timeout is out of range",
      "7.2 sees that the timeout overflows"),
-    (("LCS",), r"\(error\) ERR Insufficient memory, transient memory for LCS exceeds "
-     r"proto-max-bulk-len", ANY, "Memoir's table takes a bit for a cell, Redis's four bytes"),
     (("LPOS",), ANY, r"\(error\) ERR value is out of range, value must between "
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
-    (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
-     "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
+    (("XREADGROUP",), r"\(error\) (UNBLOCKED the stream key no longer exists|"
+     r"WRONGTYPE .*|NOGROUP the consumer group .*)", r"\(error\) (WRONGTYPE|NOGROUP) .*",
+     "7.2 runs a waiting request again when its stream or group goes"),
 ]
-
 
 
 def fits_set_listpack(content):
@@ -45,6 +62,10 @@ def fits_set_listpack(content):
 
 # Encodings of whole values: (type, the oracle's, Memoir's, a condition on the content, reason).
 ENCODINGS = [
+    ("zset", "skiplist", "listpack", lambda content: len(content) <= 256,
+     "Redis's SORT leaves a sorted set in its large form"),
+]
+ENCODINGS_BEFORE_7_2 = [
     ("list", "quicklist", "listpack", lambda content: True,
      "7.2 keeps a short list as one listpack"),
     ("zset", "listpack", "skiplist", lambda content: True,
@@ -56,6 +77,12 @@ ENCODINGS = [
 
 # Fields of COMMAND INFO that may differ: (command, field, reason).
 COMMAND_INFO = [
+    ("multi", "arity", "MULTI ROLLBACK"),
+    ("exec", "arity", "EXEC DRYRUN"),
+    ("multi", "flags", "later servers name no_multi"),
+    ("watch", "flags", "later servers name no_multi"),
+]
+COMMAND_INFO_BEFORE_7_2 = [
     ("zrank", "arity", "7.2 adds WITHSCORE"),
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
     ("command|getkeys", "arity", "7.2 accepts a command of one word"),
@@ -64,19 +91,37 @@ COMMAND_INFO = [
     ("wait", "categories", "7.2 counts WAIT as blocking"),
     *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
         "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
-    *[("client|" + sub, "subcommand", "client tracking is a later part") for sub in (
-        "caching", "getredir", "tracking", "trackinginfo")],
-    ("multi", "arity", "MULTI ROLLBACK"),
-    ("exec", "arity", "EXEC DRYRUN"),
-    ("multi", "flags", "later servers name no_multi"),
-    ("watch", "flags", "later servers name no_multi"),
 ]
+
+_oracle = (7, 0, 0)
+_compiled = None
+
+
+def consider(server):
+    """Asks a running server which version of Redis it is, or says it is compatible with."""
+    global _oracle, _compiled
+    connection = server.connect()
+    found = re.search(rb"redis_version:(\d+)\.(\d+)\.(\d+)", connection.call("INFO", "server"))
+    connection.close()
+    _oracle = tuple(int(number) for number in found.groups())
+    _compiled = None
+
+
+def is_before_7_2():
+    return _oracle < (7, 2, 0)
+
+
+def command_info():
+    """The fields that may differ with this oracle."""
+    return COMMAND_INFO + (COMMAND_INFO_BEFORE_7_2 if is_before_7_2() else [])
 
 
 def changes_queueing(request):
     """Whether one server may queue the request in a MULTI and the other refuse it: then both go
     apart.
     """
+    if not is_before_7_2():
+        return False
     name = request[0].upper()
     if name == b"COMMAND":
         return len(request) < 4
@@ -86,7 +131,12 @@ def changes_queueing(request):
 def names_before_error(request):
     """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then fails."""
     words = [word.upper() for word in request]
-    return words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
+    return is_before_7_2() and words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
+
+
+def loses_reply(request):
+    """Whether 7.2 may not answer: a refused AUTH behind other requests of a pipeline."""
+    return not is_before_7_2() and request[0].upper() == b"AUTH"
 
 
 def depends_on_rerun(writes):
@@ -96,30 +146,17 @@ def depends_on_rerun(writes):
     holds another type; 7.0 serves it from the key that became ready first. In MULTI it always may,
     and where another waiting request pushes to one of its keys.
     """
-    return any(write[0] in (b"SET", b"SADD", b"RENAME", b"COPY") for write in writes)
-
-
-def without_stores_over_others(writes, emptied):
-    """Writes of a blocking scene without ZUNIONSTORE where its destination may hold another type.
-
-    Redis wakes waiting clients only for a key that was missing, so that one may wait on for a key
-    that has what it waits for; Memoir wakes it.
-    """
-    if emptied and not any(write[0] == b"SET" for write in writes):
-        return writes
-    kept = [write for write in writes if write[0] != b"ZUNIONSTORE"]
-    return kept or [[b"PING"]]
-
-
-_compiled = None
+    return is_before_7_2() and any(write[0] in (b"SET", b"SADD", b"RENAME", b"COPY")
+                                   for write in writes)
 
 
 def reason(request, oracle, subject):
     """Why the two replies (as text) to a request may differ, or None."""
     global _compiled
     if _compiled is None:
+        entries = REPLIES + (REPLIES_BEFORE_7_2 if is_before_7_2() else [])
         _compiled = [(set(commands), re.compile(a), re.compile(b), why)
-                     for commands, a, b, why in REPLIES]
+                     for commands, a, b, why in entries]
     words = [word.decode(errors="replace").upper() for word in request[:3]]
     names = {words[0], " ".join(words)} if words else set()
     for commands, a, b, why in _compiled:
@@ -130,7 +167,8 @@ def reason(request, oracle, subject):
 
 def encoding_reason(kind, oracle, subject, content):
     """Why a value of this type may have these two encodings, or None."""
-    for name, a, b, holds, why in ENCODINGS:
+    entries = ENCODINGS + (ENCODINGS_BEFORE_7_2 if is_before_7_2() else [])
+    for name, a, b, holds, why in entries:
         if (name, a, b) == (kind, oracle, subject) and holds(content):
             return why
     return None

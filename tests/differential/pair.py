@@ -14,6 +14,7 @@ import socket
 import time
 
 import compare
+import grammar_stream
 import known_differences
 import words as word_lists
 from client.resp import Error, Map, NULL_ARRAY, NULL_BULK, Push, Simple, encode
@@ -22,7 +23,8 @@ LISTENER = 100  # the connection that receives keyspace notifications
 CONTROL = 101   # for looking at the servers, never part of a history
 
 # What rounds set in the configuration.
-SETTINGS_CHANGED = word_lists.SETTINGS + [b"list-max-listpack-size"]
+SETTINGS_CHANGED = word_lists.SETTINGS + [b"list-max-listpack-size"] + [
+    name.encode() for name in grammar_stream.SETTINGS]
 
 
 class Difference(Exception):
@@ -323,6 +325,11 @@ class Pair:
                      b"set": ["SMEMBERS"], b"zset": ["ZRANGE", 0, -1, "WITHSCORES"]}
             for i, key in enumerate(keys):
                 kind, encoding, pttl = facts[3 * i:3 * i + 3]
+                if kind == b"stream":
+                    content[(db, key)] = {
+                        "type": "stream", "encoding": encoding, "order": None, "pttl": pttl,
+                        "content": grammar_stream.content(connection, key)}
+                    continue
                 if kind not in reads:  # it expired just now, or is of a type not compared
                     continue
                 command = reads[kind]

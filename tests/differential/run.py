@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 import compare
+import grammar_stream
 import known_differences
 import scenarios
 import shrink
@@ -42,7 +43,7 @@ def settings_of(rng):
         "hash-max-listpack-entries": (2, 8, 128, 512), "hash-max-listpack-value": (4, 16, 64),
         "set-max-intset-entries": (2, 8, 512), "zset-max-listpack-entries": (0, 2, 8, 128),
         "zset-max-listpack-value": (4, 64), "list-max-listpack-size": (-2, 2, 5, -1),
-    }
+    } | grammar_stream.SETTINGS
     return [(name, str(rng.choice(values)))
              for name, values in choices.items() if rng.random() < 0.6]
 
@@ -71,7 +72,8 @@ class Round:
             if in_multi and (row.comparison == "pop"
                              or known_differences.changes_queueing(request)):
                 continue
-            if known_differences.names_before_error(request):
+            if (known_differences.names_before_error(request)
+                    or known_differences.loses_reply(request)):
                 continue
             return request, row.comparison == "pop"
 
@@ -99,7 +101,9 @@ class Round:
         roll = rng.random()
         if roll < 0.03:
             return scenarios.blocking(pair, rng, self.grammar)
-        if roll < 0.05:
+        if roll < 0.04:
+            return grammar_stream.blocking(pair, rng, self.grammar)
+        if roll < 0.06:
             return scenarios.short_lifetime(pair, rng)
         number = rng.randrange(CONNECTIONS)
         batch, alone = [], None
@@ -223,6 +227,7 @@ def main():
     pair = None
     passed = failed = 0
     try:
+        known_differences.consider(oracle)
         supported = supported_commands(subject)
         if options.only:
             supported &= {word.encode().upper() for word in options.only.split(",")}

@@ -407,7 +407,12 @@ def junk(rng):
     return rng.choice(GARBAGE + EXTREMES + [b"GET", b"COUNT", b"nx", b"WITHSCORES", b"m1", b"s0"])
 
 
+def weight_key(rng):
+    return b"w_" + member(rng)
+
+
 WORDS = {
+    "w_member": weight_key,
     "key": any_key,
     "xkey": lex_key,
     "member": member,

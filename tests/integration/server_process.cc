@@ -1,12 +1,9 @@
 #include "tests/integration/server_process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,19 +23,6 @@ namespace {
 std::string server_path() {
   const char* path = std::getenv("MEMOIR_SERVER");
   return path != nullptr ? path : "build/release/memoir-server";
-}
-
-int free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(probe, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(probe);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
 }
 
 int status_of(int raw) { return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw); }
@@ -61,7 +45,7 @@ bool eventually(const std::function<bool()>& condition, std::chrono::millisecond
 }
 
 ServerProcess::ServerProcess(int io_threads, std::vector<std::string> arguments)
-    : io_threads_(io_threads), arguments_(std::move(arguments)), port_(free_port()) {
+    : io_threads_(io_threads), arguments_(std::move(arguments)) {
   std::string name = (std::filesystem::temp_directory_path() / "memoir-test-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
   folder_ = name;
@@ -76,7 +60,7 @@ ServerProcess::~ServerProcess() {
 
 std::vector<std::string> ServerProcess::command_line() const {
   std::vector<std::string> words = {
-      server_path(), "--port",        std::to_string(port_), "--dir",  folder_,
+      server_path(), "--port",        std::to_string(port()), "--dir",  folder_,
       "--save",      "",              "--daemonize",         "no",     "--io-threads",
       std::to_string(io_threads_), "--enable-debug-command", "yes"};
   const auto given = [this](std::string_view name) {
@@ -107,20 +91,31 @@ void ServerProcess::spawn() {
 }
 
 void ServerProcess::start() {
+  constexpr int kTries = 5;
+  for (int i = 1; !start_here(i == kTries); ++i) port_.change();
+}
+
+// False if somebody else listens on the port, unless it is the last try.
+bool ServerProcess::start_here(bool last_try) {
+  const std::size_t logged = log().size();
   spawn();
+  bool taken = false;
   const bool ready = eventually(
-      [this] {
+      [&] {
         if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
           pid_ = -1;
+          taken = log().find("Address already in use", logged) != std::string::npos;
+          if (taken && !last_try) return true;
           throw std::runtime_error("the server ended at start:\n" + log());
         }
-        Client client = Client::attempt(port_);
+        Client client = Client::attempt(port());
         if (!client.connected()) return false;
         const Reply pong = client.call({"PING"});
         return pong.text() == "PONG" || pong.text().find("NOAUTH") == 0;
       },
       std::chrono::seconds(60));
   if (!ready) throw std::runtime_error("the server does not answer PING:\n" + log());
+  return !taken;
 }
 
 int ServerProcess::stop(int signal) {

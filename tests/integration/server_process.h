@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/integration/port.h"
+
 namespace memoir::testing {
 
 // The io-threads every case runs with: 1 and 4, or only $MEMOIR_TEST_IO_THREADS.
@@ -44,7 +46,7 @@ class ServerProcess {
   // Limits the size of files the process may write; 0 lifts the limit. Stands in for a full disk.
   void limit_file_size(std::size_t bytes);
 
-  int port() const { return port_; }
+  int port() const { return port_.number(); }
   pid_t pid() const { return pid_; }
   const std::string& folder() const { return folder_; }
   std::string unix_socket() const { return folder_ + "/server.sock"; }
@@ -52,11 +54,12 @@ class ServerProcess {
 
  private:
   std::vector<std::string> command_line() const;
+  bool start_here(bool last_try);
 
   int io_threads_;
   std::vector<std::string> arguments_;
   std::string folder_;
-  int port_ = 0;
+  Port port_;
   pid_t pid_ = -1;
 };
 

@@ -198,4 +198,62 @@ TEST_CASE("producers and blocked consumers exchange every element once", "[integ
   for (int i = 0; i < kEach * kProducers; ++i) REQUIRE(all[i] == i);
 }
 
+TEST_CASE("a waiting command is counted once, when it is answered", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())));
+  Client observer(server.port()), waiting(server.port());
+  observer.ask({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  const auto stats = [&](const std::string& section) {
+    return observer.ask({"INFO", section});
+  };
+  const auto slow = [&] {
+    int count = 0;
+    const Reply entries = observer.call({"SLOWLOG", "GET", "-1"});
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (entries[i][3][0].text() == "BLPOP") {
+        ++count;
+        REQUIRE(entries[i][4].text().find("127.0.0.1:") == 0);
+      }
+    }
+    return count;
+  };
+  block(waiting, observer, {"BLPOP", "queue", "0"}, 1);
+  REQUIRE(stats("commandstats").find("cmdstat_blpop") == std::string::npos);
+  REQUIRE(slow() == 0);
+  observer.call({"RPUSH", "queue", "element"});
+  REQUIRE(waiting.receive().texts() == std::vector<std::string>{"queue", "element"});
+  REQUIRE(stats("commandstats").find("cmdstat_blpop:calls=1,") != std::string::npos);
+  REQUIRE(slow() == 1);
+
+  const std::string id = waiting.ask({"CLIENT", "ID"});
+  block(waiting, observer, {"BLPOP", "queue", "0"}, 1);
+  REQUIRE(observer.call({"CLIENT", "UNBLOCK", id, "ERROR"}).integer() == 1);
+  REQUIRE(waiting.receive().is_error());
+  const std::string after = stats("commandstats");
+  const std::string line = after.substr(after.find("cmdstat_blpop:calls=2,"));
+  REQUIRE(line.substr(0, line.find('\r')).find("failed_calls=1") != std::string::npos);
+  REQUIRE(stats("errorstats").find("errorstat_UNBLOCKED:count=1") != std::string::npos);
+}
+
+TEST_CASE("CLIENT REPLY OFF holds back neither confirmations nor messages", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())));
+  Client publisher(server.port());
+  RawSocket subscriber(server.port());
+  subscriber.send("CLIENT REPLY OFF\r\nPING\r\nSUBSCRIBE news\r\nPING\r\n");
+  const std::string confirmed = "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
+  REQUIRE(subscriber.receive(confirmed.size()) == confirmed);
+  REQUIRE(publisher.call({"PUBLISH", "news", "text"}).integer() == 1);
+  const std::string message = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$4\r\ntext\r\n";
+  REQUIRE(subscriber.receive(message.size()) == message);
+}
+
+TEST_CASE("clients held by CLIENT PAUSE count as blocked", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())));
+  Client observer(server.port()), held(server.port());
+  observer.ask({"CLIENT", "PAUSE", "100000", "WRITE"});
+  block(held, observer, {"SET", "key", "value"}, 1);
+  observer.ask({"CLIENT", "UNPAUSE"});
+  REQUIRE(held.receive().text() == "OK");
+  REQUIRE(observer.info("blocked_clients") == 0);
+}
+
 }  // namespace memoir::testing

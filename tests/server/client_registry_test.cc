@@ -4,7 +4,7 @@
 
 #include "src/server/client_line.h"
 #include "src/server/client_registry.h"
-#include "src/server/slow_log.h"
+#include "src/server/command_log.h"
 
 namespace memoir {
 namespace {
@@ -58,7 +58,7 @@ TEST_CASE("a client's line has the fields of Redis", "[client]") {
 }
 
 TEST_CASE("the slow log keeps the newest, shortened", "[client]") {
-  SlowLog log;
+  CommandLog log;
   std::vector<Bytes> texts(40, "w");
   texts[1] = Bytes(200, 'x');
   std::vector<Word> words;
@@ -68,7 +68,7 @@ TEST_CASE("the slow log keeps the newest, shortened", "[client]") {
   REQUIRE(entries.size() == 3);
   CHECK(entries[0].id == 4);
   CHECK(entries[0].time_s == 2);
-  CHECK(entries[0].words.size() == SlowLog::kWordsMax);
+  CHECK(entries[0].words.size() == CommandLog::kWordsMax);
   CHECK(entries[0].words[1] == Bytes(128, 'x') + "... (72 more bytes)");
   CHECK(entries[0].words.back() == "... (9 more arguments)");
   CHECK(log.newest(1).size() == 1);

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 #include "src/server/admin_rows.h"
 #include "src/server/command_docs.h"
 #include "src/server/command_reply.h"

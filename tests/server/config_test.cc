@@ -22,7 +22,7 @@ Result<LoadedConfig> load(Bytes text, Bytes options = {}) {
   ConfigSource source;
   source.stdin_text = std::move(text);
   source.options = std::move(options);
-  return load_config(posix_file_system(), source, knows_command);
+  return load_config(posix_file_system(), source, {.knows_command = knows_command});
 }
 
 Bytes load_error(Bytes text) {
@@ -248,6 +248,26 @@ TEST_CASE("templates of the process's title", "[server][config]") {
   CHECK(expand_proc_title("{{x {port} {config-file}", config, title) == "{x 6379 /m.conf");
   CHECK_FALSE(expand_proc_title("{nosuch}", config, title));
   CHECK_FALSE(expand_proc_title("{title", config, title));
+}
+
+TEST_CASE("users are read from a file and written back", "[server]") {
+  auto loaded = load("user ann on +@all (+get ~x)\nhz 20\nuser bob off\n");
+  REQUIRE(loaded);
+  Config& config = loaded->config;
+  REQUIRE(config.users.size() == 2);
+  CHECK(config.users[0] == std::vector<Bytes>{"ann", "on", "+@all", "(+get", "~x)"});
+  // As the running server describes its users.
+  config.users = {{"ann", "off -@all"}, {"cid", "on +@all"}, {"default", "on"}};
+  const Bytes text = rewritten_config("user ann on\nhz 20\nuser bob off\n", config);
+  CHECK(text.starts_with("user ann off -@all\nhz 20\nuser cid on +@all\n"));
+  CHECK(text.find("\nuser default on\n") != Bytes::npos);
+  CHECK(text.find("bob") == Bytes::npos);
+  config.users.clear();
+  CHECK(rewritten_config(text, config).find("user") == Bytes::npos);
+
+  auto twice = load("user ann on\nuser ann off\n");
+  REQUIRE_FALSE(twice);
+  CHECK(twice.peek_error().text().find("Duplicate user found") != Bytes::npos);
 }
 
 // Goal: conf/memoir.conf says what the rows say. Method: load it and compare every directive with

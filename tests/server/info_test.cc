@@ -21,7 +21,7 @@ InfoSources some_sources() {
   sources.persistence.journal_lsn = 42;
   sources.commands = {{"config|get", 4, 10, 1, 2, {1, 2, 3.5}}, {"get", 0, 0, 0, 0, {}}};
   sources.errors = {{"ERR", 3}};
-  sources.databases = {{3, 10, 2, 500}};
+  sources.databases = {{3, 10, 2, 500, 4}};
   return sources;
 }
 

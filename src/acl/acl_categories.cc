@@ -1,4 +1,4 @@
-#include "src/server/acl_categories.h"
+#include "src/acl/acl_categories.h"
 
 #include "src/base/glob.h"
 
