@@ -12,6 +12,8 @@ import re
 
 import grammar_admin
 import grammar_bits
+import grammar_fieldttl
+import grammar_serial
 import grammar_stream
 import words
 
@@ -252,6 +254,8 @@ ROWS = [
     ("TYPE", 0.2, "exact"),
 ]
 
+ROWS += grammar_fieldttl.ROWS
+
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
     b"SRANDMEMBER",
@@ -271,9 +275,7 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"SETBIT",
-    b"BITFIELD",
-    b"HELLO"}
+    b"HELLO"} | grammar_fieldttl.TIMED
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
@@ -291,7 +293,7 @@ BLOCKING = {
      b"BZMPOP"}
 
 # The topics with files of their own.
-for _topic in (grammar_admin, grammar_bits, grammar_stream):
+for _topic in (grammar_admin, grammar_bits, grammar_serial, grammar_stream):
     ROWS += _topic.ROWS
     NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
     NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())

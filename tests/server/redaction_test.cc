@@ -8,13 +8,11 @@ namespace {
 
 Bytes shown(std::uint32_t flags, const std::vector<Bytes>& request) {
   const CommandSpec spec{.name = "any", .arity = at_least(1), .flags = flags};
-  CommandTable::Row row;
-  row.spec = &spec;
   std::vector<Word> words;
   for (const Bytes& text : request) words.push_back({text, {}});
   std::vector<Word> copy;
   Bytes text;
-  for (const Word& word : redacted(row, words, copy)) {
+  for (const Word& word : redacted({.spec = &spec, .name = spec.name}, words, copy)) {
     if (!text.empty()) text += ' ';
     text.append(word.text);
   }
