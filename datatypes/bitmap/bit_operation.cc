@@ -39,6 +39,26 @@ void work_in(char* to, ByteView from, Op op) {
   }
 }
 
+// Which bits of `from` were seen before (`again`), and which are seen by now.
+void note_seen(char* seen, char* again, ByteView from) {
+  constexpr std::size_t kStep = sizeof(Lane);
+  std::size_t at = 0;
+  for (; at + kStep <= from.size(); at += kStep) {
+    Lane lanes[3];
+    std::memcpy(&lanes[0], seen + at, kStep);
+    std::memcpy(&lanes[1], again + at, kStep);
+    std::memcpy(&lanes[2], from.data() + at, kStep);
+    lanes[1] |= lanes[0] & lanes[2];
+    lanes[0] |= lanes[2];
+    std::memcpy(seen + at, &lanes[0], kStep);
+    std::memcpy(again + at, &lanes[1], kStep);
+  }
+  for (; at < from.size(); ++at) {
+    again[at] = static_cast<char>(again[at] | (seen[at] & from[at]));
+    seen[at] = static_cast<char>(seen[at] | from[at]);
+  }
+}
+
 struct And {
   template <class T>
   void operator()(T& a, const T& b) const { a &= b; }
@@ -117,18 +137,10 @@ class Block {
     rest([this](ByteView part) { work_in(out_, part, Or{}); });
   }
   void only_once() {
-    char seen[kBlockBytes];  // in one source at least
-    char again[kBlockBytes];  // in two at least
+    char again[kBlockBytes];  // in two sources at least
     std::memset(again, 0, size_);
-    std::memset(seen, 0, size_);
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      const ByteView part = source(i);
-      start(part);
-      work_in(out_, {seen, size_}, And{});
-      work_in(again, {out_, size_}, Or{});
-      work_in(seen, part, Or{});
-    }
-    start({seen, size_});
+    start(source(0));
+    rest([this, &again](ByteView part) { note_seen(out_, again, part); });
     work_in(out_, {again, size_}, AndNot{});
   }
 

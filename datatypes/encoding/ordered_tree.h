@@ -66,29 +66,27 @@ class OrderedTree {
 
   OrderedTree() = default;
   OrderedTree(OrderedTree&& other) noexcept
-      : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)),
-        height_(std::exchange(other.height_, 0)) {}
+      : root_(std::exchange(other.root_, nullptr)), shape_(std::exchange(other.shape_, {})) {}
   OrderedTree& operator=(OrderedTree&& other) noexcept {
     std::swap(root_, other.root_);
-    std::swap(size_, other.size_);
-    std::swap(height_, other.height_);
+    std::swap(shape_, other.shape_);
     return *this;
   }
   ~OrderedTree() { clear(); }
 
-  std::size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
-  // Bytes of all nodes, without what values own. O(n / 64).
-  std::size_t memory_usage() const { return root_ ? bytes_below(root_, height_) : 0; }
+  std::size_t size() const { return shape_.size; }
+  bool empty() const { return shape_.size == 0; }
+  // Bytes of all nodes, without what values own. O(n / 62).
+  std::size_t memory_usage() const { return root_ ? bytes_below(root_, shape_.height) : 0; }
 
   Cursor first() const {
     void* node = root_;
-    for (unsigned h = height_; h > 0; --h) node = static_cast<Inner*>(node)->children()[0];
+    for (unsigned h = shape_.height; h > 0; --h) node = static_cast<Inner*>(node)->children()[0];
     return {static_cast<Leaf*>(node), 0};
   }
   Cursor last() const {
     void* node = root_;
-    for (unsigned h = height_; h > 0; --h) {
+    for (unsigned h = shape_.height; h > 0; --h) {
       Inner* const inner = static_cast<Inner*>(node);
       node = inner->children()[inner->count - 1];
     }
@@ -138,9 +136,10 @@ class OrderedTree {
   bool verify() const;
 
  private:
-  static constexpr unsigned kCapacityMax = 64;
+  // Blocks of so many entries of 16, 24 or 40 bytes just fit sizes that the allocator has.
+  static constexpr unsigned kCapacityMax = 62;
   static constexpr unsigned kSparse = 16;  // a leaf with fewer looks for a neighbour to merge with
-  static constexpr unsigned kMergedMax = 48;
+  static constexpr unsigned kMergedMax = 46;
   static constexpr unsigned kHeightMax = 16;
 
   // The way to a leaf: the inner node at each height above 0, and which child was taken.
@@ -148,6 +147,8 @@ class OrderedTree {
     Inner* nodes[kHeightMax];
     unsigned at[kHeightMax];
   };
+
+  static unsigned grown(unsigned capacity) { return std::min(capacity * 2, kCapacityMax); }
 
   // Where `key` stands or belongs among `count` keys.
   static unsigned place_in(const Key* keys, unsigned count, const Key& key) {
@@ -162,7 +163,7 @@ class OrderedTree {
   }
   Leaf* leaf_of(const Key& key) const {
     void* node = root_;
-    for (unsigned h = height_; h > 0; --h) {
+    for (unsigned h = shape_.height; h > 0; --h) {
       Inner* const inner = static_cast<Inner*>(node);
       node = inner->children()[child_of(inner, key)];
     }
@@ -170,7 +171,7 @@ class OrderedTree {
   }
   Leaf* descend(const Key& key, Path& path) const {
     void* node = root_;
-    for (unsigned h = height_; h > 0; --h) {
+    for (unsigned h = shape_.height; h > 0; --h) {
       Inner* const inner = static_cast<Inner*>(node);
       path.nodes[h] = inner;
       path.at[h] = child_of(inner, key);
@@ -203,7 +204,7 @@ class OrderedTree {
     to->count += count;
   }
   void set_slot(const Path& path, unsigned height, void* node) {
-    if (height == height_) {
+    if (height == shape_.height) {
       root_ = node;
     } else {
       path.nodes[height + 1]->children()[path.at[height + 1]] = node;
@@ -220,9 +221,14 @@ class OrderedTree {
   void free_below(void* node, unsigned height);
   static std::size_t bytes_below(void* node, unsigned height);
 
-  void* root_{nullptr};  // a Leaf or, if height_ > 0, an Inner
-  std::size_t size_{0};
-  unsigned height_{0};
+  void* root_{nullptr};  // a Leaf or, if shape_.height > 0, an Inner
+  // How many entries there are, and the height of the root: one word, for there are many small
+  // trees.
+  struct Shape {
+    std::uint64_t size : 56 = 0;
+    std::uint64_t height : 8 = 0;
+  };
+  Shape shape_;
 };
 
 }  // namespace memoir

@@ -18,7 +18,7 @@ auto OrderedTree<Key, Value>::insert(const Key& key, Value value) -> Inserted {
   unsigned at = place_in(leaf->keys(), leaf->count, key);
   if (at < leaf->count && leaf->keys()[at] == key) return {{leaf, at}, false};
   if (leaf->count == kCapacityMax) leaf = split(leaf, key, at, path);
-  else if (leaf->count == leaf->capacity) leaf = resize(leaf, leaf->capacity * 2, path);
+  else if (leaf->count == leaf->capacity) leaf = resize(leaf, grown(leaf->capacity), path);
   move_items(leaf->keys() + at + 1, leaf->keys() + at, leaf->count - at);
   leaf->keys()[at] = key;
   if constexpr (kHasValues) {
@@ -26,7 +26,7 @@ auto OrderedTree<Key, Value>::insert(const Key& key, Value value) -> Inserted {
     new (leaf->values() + at) Value(std::move(value));
   }
   ++leaf->count;
-  ++size_;
+  ++shape_.size;
   return {{leaf, at}, true};
 }
 
@@ -66,13 +66,13 @@ auto OrderedTree<Key, Value>::split(Leaf* leaf, const Key& key, unsigned& at, Pa
 // Inserts a child behind the one that the path took at `height`.
 template <class Key, class Value>
 void OrderedTree<Key, Value>::add_child(Path& path, unsigned height, const Key& key, void* child) {
-  if (height > height_) {
+  if (height > shape_.height) {
     Inner* const root = make_inner(4);
     root->count = 1;
     root->children()[0] = root_;
     root->keys()[0] = key;  // never looked at
     root_ = root;
-    height_ = height;
+    shape_.height = height & 0xff;
     path.nodes[height] = root;
     path.at[height] = 0;
   }
@@ -104,7 +104,7 @@ auto OrderedTree<Key, Value>::room_for_child(Path& path, unsigned height, unsign
     -> Inner* {
   Inner* inner = path.nodes[height];
   if (inner->count == inner->capacity) {
-    Inner* const made = make_inner(inner->capacity * 2);
+    Inner* const made = make_inner(grown(inner->capacity));
     made->count = inner->count;
     move_items(made->keys(), inner->keys(), inner->count);
     move_items(made->children(), inner->children(), inner->count);
@@ -127,7 +127,7 @@ bool OrderedTree<Key, Value>::erase(const Key& key) {
   const unsigned at = place_in(leaf->keys(), leaf->count, key);
   if (at == leaf->count || !(leaf->keys()[at] == key)) return false;
   --leaf->count;
-  --size_;
+  --shape_.size;
   move_items(leaf->keys() + at, leaf->keys() + at + 1, leaf->count - at);
   if constexpr (kHasValues) {
     leaf->values()[at].~Value();
@@ -144,11 +144,11 @@ void OrderedTree<Key, Value>::settle_shrunk(Leaf* leaf, Path& path) {
     if (leaf->prev) leaf->prev->next = leaf->next;
     if (leaf->next) leaf->next->prev = leaf->prev;
     release(leaf);
-    if (height_ == 0) root_ = nullptr;
+    if (shape_.height == 0) root_ = nullptr;
     else remove_child(path, 1, path.at[1]);
     return;
   }
-  if (leaf->count < kSparse && height_ > 0) {
+  if (leaf->count < kSparse && shape_.height > 0) {
     Inner* const parent = path.nodes[1];
     const unsigned at = path.at[1];
     if (at + 1 < parent->count && leaf->count + leaf->next->count <= kMergedMax) {
@@ -185,20 +185,20 @@ void OrderedTree<Key, Value>::remove_child(Path& path, unsigned height, unsigned
     release(inner);
     return remove_child(path, height + 1, path.at[height + 1]);
   }
-  while (height_ > 0 && static_cast<Inner*>(root_)->count == 1) {
+  while (shape_.height > 0 && static_cast<Inner*>(root_)->count == 1) {
     void* const child = static_cast<Inner*>(root_)->children()[0];
     release(root_);
     root_ = child;
-    --height_;
+    --shape_.height;
   }
 }
 
 template <class Key, class Value>
 void OrderedTree<Key, Value>::clear() {
-  if (root_) free_below(root_, height_);
+  if (root_) free_below(root_, shape_.height);
   root_ = nullptr;
-  size_ = 0;
-  height_ = 0;
+  shape_.size = 0;
+  shape_.height = 0;
 }
 
 template <class Key, class Value>
@@ -238,7 +238,7 @@ bool OrderedTree<Key, Value>::verify() const {
     const Cursor after = next(at);
     if (after && !(at.key() < after.key())) return false;
   }
-  return seen == size_ && (size_ > 0 || root_ == nullptr);
+  return seen == shape_.size && (shape_.size > 0 || root_ == nullptr);
 }
 
 }  // namespace memoir

@@ -38,15 +38,14 @@ Status pfadd(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
-// The value of a key, empty if there is none; errors if it is no HyperLogLog.
-Result<ByteView> read_hll(Context& ctx, ByteView key) {
+// The entry of a key, null if there is none; errors if it holds no HyperLogLog.
+Result<const Entry*> read_hll(Context& ctx, ByteView key) {
   const Entry* entry = ctx.db().lookup(key);
-  if (!entry) return ByteView();
+  if (!entry) return entry;
   if (!entry->is_string()) return Error(kWrongType);
   if (entry->storage() == Storage::kInteger) return Error(kNotHll);
-  const ByteView value = entry->bytes();
-  if (!hll::is_hyperloglog(value)) return Error(kNotHll);
-  return value;
+  if (!hll::is_hyperloglog(entry->bytes())) return Error(kNotHll);
+  return entry;
 }
 
 // The registers of several keys, and whether one of them is dense.
@@ -56,11 +55,12 @@ struct Union {
 
   Status read(Context& ctx, std::span<const Word> keys) {
     for (const Word& key : keys) {
-      auto value = read_hll(ctx, key.text);
-      if (!value) return value.error();
-      if ((*value).empty()) continue;
-      any_dense = any_dense || hll::encoding_of(*value) == hll::Encoding::kDense;
-      if (!hll::merge_into(registers, *value)) return Error(kCorruptHll);
+      auto entry = read_hll(ctx, key.text);
+      if (!entry) return entry.error();
+      if (!*entry) continue;
+      const ByteView value = (*entry)->bytes();
+      any_dense = any_dense || hll::encoding_of(value) == hll::Encoding::kDense;
+      if (!hll::merge_into(registers, value)) return Error(kCorruptHll);
     }
     return ok;
   }
@@ -76,19 +76,18 @@ bool may_cache(Context& ctx) {
 }
 
 Status count_one(Context& ctx, ByteView key, ReplyWriter& reply) {
-  auto value = read_hll(ctx, key);
-  if (!value) return value.error();
-  if ((*value).empty()) {
+  auto found = read_hll(ctx, key);
+  if (!found) return found.error();
+  if (!*found) {
     reply.integer(0);
     return ok;
   }
-  keep_raw(ctx, key);
-  value = ctx.db().peek(key)->bytes();  // it may lie elsewhere now
-  if (const auto cached = hll::cached_estimate(*value)) {
+  const ByteView value = keep_raw(ctx, key, *found)->bytes();
+  if (const auto cached = hll::cached_estimate(value)) {
     reply.integer(static_cast<std::int64_t>(*cached));
     return ok;
   }
-  const auto estimate = hll::estimate(*value);
+  const auto estimate = hll::estimate(value);
   if (!estimate) return Error(kCorruptHll);
   if (may_cache(ctx)) {
     auto edit = ctx.db().edit_string(key, IfMissing::kNone);

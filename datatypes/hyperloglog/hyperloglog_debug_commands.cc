@@ -54,8 +54,7 @@ Status pfdebug(Context& ctx, Args args, ReplyWriter& reply) {
   if (!entry->is_string()) return Error(kWrongType);
   if (entry->storage() == Storage::kInteger) return Error(kNotHll);
   if (!hll::is_hyperloglog(entry->bytes())) return Error(kNotHll);
-  keep_raw(ctx, key);
-  const ByteView value = ctx.db().peek(key)->bytes();
+  const ByteView value = keep_raw(ctx, key, entry)->bytes();
   const bool is_sparse = hll::encoding_of(value) == hll::Encoding::kSparse;
   if (equals_ignoring_case(word, "getreg")) return reply_registers(ctx, key, reply);
   if (equals_ignoring_case(word, "decode")) {

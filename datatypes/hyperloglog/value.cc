@@ -8,15 +8,15 @@ namespace memoir {
 namespace {
 
 // Sparse values grow by a byte or two again and again: they get so much room ahead.
-constexpr std::size_t kSlackMax = 300;
+constexpr std::size_t kSlackMax = 16;
 
 }  // namespace
 
-void keep_raw(Context& ctx, ByteView key) {
-  const Entry* entry = ctx.db().peek(key);
-  if (!entry || entry->storage() != Storage::kInline) return;
+const Entry* keep_raw(Context& ctx, ByteView key, const Entry* entry) {
+  if (entry->storage() != Storage::kInline) return entry;
   auto edit = ctx.db().edit_string(key, IfMissing::kNone);
   if (edit) edit->resize(edit->size(), 0);
+  return ctx.db().peek(key);
 }
 
 Result<HllEdit> HllEdit::open(Context& ctx, ByteView key) {

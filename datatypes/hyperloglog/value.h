@@ -18,8 +18,9 @@ inline constexpr std::string_view kCorruptHll = "INVALIDOBJ Corrupted HLL object
 inline constexpr std::string_view kNotHll =
     "WRONGTYPE Key is not a valid HyperLogLog string value.";
 
-// Whoever looks into a value keeps it as raw bytes from then on, as in Redis; no change.
-void keep_raw(Context& ctx, ByteView key);
+// Whoever looks into a value keeps it as raw bytes from then on, as in Redis; no change. Returns
+// where it is then.
+const Entry* keep_raw(Context& ctx, ByteView key, const Entry* entry);
 
 class HllEdit {
  public:

@@ -35,8 +35,14 @@ Status setuser(Context& ctx, Args args, ReplyWriter& reply) {
       server.users().set(name, rules, server.config().current()->acl_pubsub_default_all);
   if (!changed) return changed.error();
   const bool lost = changed->before && !changed->after->keeps_channels_of(*changed->before);
-  if (lost) server.drop_subscribers(changed->after, client_of(ctx)->worker());
-  reply.ok();
+  Client* client = client_of(ctx);
+  const bool waits = lost && server.drop_subscribers(changed->after, *client);
+  // Who sees the reply finds them gone.
+  if (waits && !ctx.in_transaction()) {
+    client->block(Blocked::kOnWorkers, 0);
+  } else {
+    reply.ok();
+  }
   return ok;
 }
 

@@ -25,7 +25,10 @@ constexpr std::size_t kSubscriptionBytes = 150;
 
 }  // namespace
 
-Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
+Client* client_of(Context& ctx) {
+  Session& session = ctx.session();
+  return dynamic_cast<Client*>(session.caller ? session.caller : &session);
+}
 
 Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
                std::unique_ptr<TlsStream> tls)
@@ -94,6 +97,11 @@ void Client::use_up_caching() {
 
 void Client::on_readable() {
   if (status_->killed.load(std::memory_order_relaxed)) return close();
+  if (running_) {  // its own script goes on meanwhile
+    stalled_ = true;
+    connection_.set_reading(false);
+    return;
+  }
   if (blocked_ != Blocked::kNot || close_after_reply_) {
     // Not to be woken again and again for what is not wanted yet.
     connection_.set_reading(false);
@@ -157,6 +165,13 @@ void Client::run_requests() {
     if (closed_) return;
     worker_.follow_config();
     const Request& request = requests[next_request_];
+    if (worker_.server().keyspace().busy() && !worker_.server().keyspace().locked_by_this_thread() &&
+        worker_.waits_for_script(*this, parser_.words(request))) [[unlikely]] {
+      blocked_ = Blocked::kByPause;
+      worker_.paused(*this);
+      break;
+    }
+    if (worker_.stopping()) [[unlikely]] break;
     if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
     ++next_request_;
     run_request(request);
@@ -181,6 +196,10 @@ void Client::run_request(const Request& request) {
       worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
   worker_.set_current(nullptr);
   running_ = false;
+  if (stalled_) [[unlikely]] {
+    stalled_ = false;
+    connection_.set_reading(true);
+  }
   // What is being loaded is on disk: nothing needs to wait for it.
   if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(reply_begin_);
@@ -232,7 +251,8 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
-  status_->may_be_unblocked = why != Blocked::kOnShutdown;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers &&
+                              why != Blocked::kOnMigration;
   worker_.waiting(*this);
 }
 
@@ -242,7 +262,8 @@ void Client::block_on_keys(std::shared_ptr<Parked> parked) {
 }
 
 void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
-  if (blocked_ != Blocked::kOnKeys) return;  // the wait ended otherwise in the meantime
+  // Else the wait has ended otherwise in the meantime.
+  if (blocked_ != Blocked::kOnKeys && blocked_ != Blocked::kOnMigration) return;
   if (lsn > lsn_) lsn_ = lsn;
   const std::uint64_t begin = out_.end_position();
   out_.append_all(std::move(reply));

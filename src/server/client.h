@@ -36,6 +36,8 @@ enum class Blocked : std::uint8_t {
   kOnSync,      // WAITAOF
   kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
+  kOnWorkers,   // until all workers have taken over a change (ACL SETUSER)
+  kOnMigration,  // MIGRATE
   kByPause,     // CLIENT PAUSE
 };
 
@@ -48,7 +50,7 @@ class Client final : public Session, private ConnectionEvents {
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------
-  Worker& worker() { return worker_; }
+  Worker& worker() const { return worker_; }
   ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
   OutputBuffer& out() { return out_; }
@@ -62,7 +64,6 @@ class Client final : public Session, private ConnectionEvents {
   // Takes over the users' present rights if they have changed; a client whose user is gone is
   // closed.
   void follow_rights();
-  bool rights_are_current() const;
   std::uint64_t rights_version() const { return rights_version_; }
   // Logged in as a user who may do anything: nothing needs to be asked as long as rights are
   // current.
@@ -103,7 +104,7 @@ class Client final : public Session, private ConnectionEvents {
   // --- what the worker does ----------------------------------------------------------------------
   // A parked request: who waits, and until when.
   void block_on_keys(std::shared_ptr<Parked> parked);
-  // The reply of a parked request.
+  // The reply of a parked request, or of a MIGRATE.
   void deliver(OutputBuffer&& reply, Lsn lsn);
   // The time is over, or CLIENT UNBLOCK; writes the reply for it. False if the reply is on its way.
   bool end_wait(UnblockReason reason);
@@ -213,6 +214,7 @@ class Client final : public Session, private ConnectionEvents {
   bool can_be_redirected_{false};
   bool has_written_{false};
   bool running_{false};
+  bool stalled_{false};  // there is input, which waits for the request that runs
   bool touched_{false};  // on the worker's list for the end of the turn
   bool gated_{false};    // on the worker's list of those that wait for the journal
   bool resuming_{false};
@@ -222,7 +224,7 @@ class Client final : public Session, private ConnectionEvents {
   bool closed_{false};
 };
 
-// The client whose request runs; nullptr for replay and scripts without a connection.
+// The client whose request or script runs; nullptr for replay.
 Client* client_of(Context& ctx);
 
 }  // namespace memoir

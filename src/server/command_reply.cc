@@ -22,6 +22,7 @@ constexpr FlagName kFlagNames[] = {
     {kSkipSlowlog, "skip_slowlog"}, {kFast, "fast"},
     {kNoAuth, "no_auth"},           {kNoMandatoryKeys, "no_mandatory_keys"},
     {kNoAsyncLoading, "no_async_loading"}, {kNoMulti, "no_multi"},
+    {kAsking, "asking"},
 };
 constexpr FlagName kKeyFlagNames[] = {
     {kKeyRO, "RO"},         {kKeyRW, "RW"},           {kKeyOW, "OW"},

@@ -6,9 +6,11 @@
 #include "src/base/glob.h"
 #include "src/base/log.h"
 #include "src/server/admin_rows.h"
+#include "src/server/client.h"
 #include "src/server/config_file.h"
 #include "src/server/help_reply.h"
 #include "src/server/server_hooks.h"
+#include "src/server/worker.h"
 
 namespace memoir {
 
@@ -74,6 +76,8 @@ Status config_set(Context& ctx, Args args, ReplyWriter& reply) {
       hooks.config().set(pairs, {.protected_configs = is_allowed(allowed, hooks, ctx.session()),
                                  .loading = hooks.loading()});
   if (!done) return done.error().clone();
+  // It holds for this very request already: what it says of the slow log, say.
+  if (Client* client = client_of(ctx)) client->worker().follow_config();
   reply.ok();
   return ok;
 }

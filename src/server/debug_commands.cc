@@ -135,6 +135,12 @@ Status debug_packed_threshold(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+Status debug_skip_checksums(Context& ctx, Args args, ReplyWriter& reply) {
+  ctx.stripes().keyspace().rdb.verify_payloads = !is_on(args.next_word());
+  reply.ok();
+  return ok;
+}
+
 // DEBUG POPULATE count [prefix [size]]
 Status debug_populate(Context& ctx, Args args, ReplyWriter& reply) {
   constexpr std::string_view kRange = "ERR value is out of range, must be positive";
@@ -325,7 +331,8 @@ constexpr DebugRow kRows[] = {
     {"set-active-expire", 1, 1, debug_set_active_expire,
      "<0|1>: whether keys expire without being asked for"},
     {"set-disable-deny-scripts", 1, 1, debug_accept, "<0|1>: accepted, without effect"},
-    {"set-skip-checksum-validation", 1, 1, debug_accept, "<0|1>: accepted, without effect"},
+    {"set-skip-checksum-validation", 1, 1, debug_skip_checksums,
+     "<0|1>: 1: RESTORE ignores checksums"},
     {"sleep", 1, 1, debug_sleep, "<seconds>: stops the server for so long"},
     {"stringmatch-len", 2, 2, debug_stringmatch_len,
      "<length> <pattern>: matches a text of so many 'a'"},

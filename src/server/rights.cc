@@ -31,10 +31,6 @@ void Client::become(UserPointer user) {
   follow_rights();
 }
 
-bool Client::rights_are_current() const {
-  return rights_version_ == worker_.server().users().version();
-}
-
 void Client::follow_rights() {
   const Users& users = worker_.server().users();
   if (rights_version_ == users.version()) return;
@@ -73,13 +69,12 @@ Status Worker::permit(Session& session, const CommandTable::Row& row, std::span<
 }
 
 Status Worker::permit_again(const Parked& parked) {
-  const Users& users = server_.users();
-  if (parked.rights == users.version() || parked.identity.id == 0) return ok;
+  if (parked.rights == users_.version() || parked.identity.id == 0) return ok;
   const auto status = server_.clients().find(parked.identity.id);
   if (!status) return ok;
   Bytes name;
   server_.clients().locked([&] { name = status->user; });
-  const UserPointer user = users.find(name);
+  const UserPointer user = users_.find(name);
   if (!user || user->unrestricted()) return ok;
   const std::span<const Word> words = parked.request.words;
   const Verdict verdict = user->check(*parked.request.row, words);

@@ -25,12 +25,14 @@
 #include "src/base/clock.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
+#include "src/scripting/scripting.h"
 #include "src/server/background.h"
 #include "src/server/client_registry.h"
 #include "src/server/command_log.h"
 #include "src/server/config_store.h"
 #include "src/server/info.h"
 #include "src/server/latency.h"
+#include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/tracking.h"
@@ -86,6 +88,8 @@ class Server final : public ServerHooks, private JournalListener {
   Users& users() { return users_; }
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
+  Migrator& migrator() { return *migrator_; }
+  Scripting& scripting() { return scripting_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
@@ -93,7 +97,7 @@ class Server final : public ServerHooks, private JournalListener {
   // --- CLIENT PAUSE, any thread ------------------------------------------------------------------
   bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
   // Whether the request has to wait.
-  bool pauses(const Client& client, std::span<const Word> words) const;
+  bool pauses(const Client& client, std::span<const Word> words);
   // A pause only grows: in time, and from writes to all.
   void pause(PauseMode mode, std::int64_t until_ms);
   void unpause();
@@ -122,8 +126,9 @@ class Server final : public ServerHooks, private JournalListener {
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more.
-  void drop_subscribers(const UserPointer& user, Worker& from);
+  // Disconnects clients that are subscribed to what their user may hear no more. True: other
+  // workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(const UserPointer& user, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
   struct Shutdown {
@@ -138,7 +143,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
   void change_monitors(unsigned worker, int by);
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
-                     std::int64_t now_us);
+                     Origin origin, std::int64_t now_us);
 
   void count_query_limit_disconnection() {
     query_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
@@ -248,7 +253,9 @@ class Server final : public ServerHooks, private JournalListener {
   BroadcastTable broadcasts_;
   std::array<CommandLog, kCommandLogKinds> command_logs_;  // by CommandLogKind
   LatencyMonitor latency_;
+  Scripting scripting_;
   Background background_;
+  std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
   std::unique_ptr<FileJournal> file_journal_;

@@ -40,6 +40,7 @@ Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   }
   if ((save && nosave) || (abort && (save || nosave || now || force))) return Error(kSyntaxError);
   if (abort) return Error("ERR No shutdown in progress.");
+  if (!nosave && ctx.dispatcher().keyspace().busy()) return ctx.dispatcher().host().busy_error();
   Client* client = client_of(ctx);
   if (!client) return Error("ERR SHUTDOWN needs a connection");
   if (!ctx.in_transaction()) client->block(Blocked::kOnShutdown, 0);
@@ -170,7 +171,7 @@ constexpr CommandSpec kCommands[] = {
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
-    in_group(row("waitaof", exactly(4), kConnection | kNoScript, waitaof,
+    in_group(row("waitaof", exactly(4), kNoScript | kConnection, waitaof,
                  "numlocal numreplicas timeout:integer",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",

@@ -153,14 +153,21 @@ std::int64_t Server::kill_clients(Client* asking,
   return killed;
 }
 
-void Server::drop_subscribers(const UserPointer& user, Worker& from) {
+bool Server::drop_subscribers(const UserPointer& user, const Client& asking) {
+  Worker& own = asking.worker();
+  own.drop_subscribers(*user);
+  if (worker_count() == 1) return false;
+  const auto left = std::make_shared<std::atomic<unsigned>>(worker_count() - 1);
   each_worker([&](Worker& worker) {
-    if (&worker == &from) return worker.drop_subscribers(*user);
-    worker.loop().post([&worker, user] {
+    if (&worker == &own) return;
+    worker.loop().post([&worker, &own, user, left, id = asking.identity.id] {
       worker.clock().refresh();
       worker.drop_subscribers(*user);
+      if (left->fetch_sub(1) > 1) return;
+      own.loop().post([&own, id] { own.unblock(id, UnblockReason::kTimeout); });
     });
   });
+  return true;
 }
 
 }  // namespace memoir

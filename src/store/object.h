@@ -13,6 +13,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/result.h"
+#include "src/store/rdb_format.h"
 
 namespace memoir {
 
@@ -33,6 +34,8 @@ inline constexpr std::int64_t kNoMember = -2;
 
 // Moments at which members end are below this, as in Redis.
 inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
+
+class RdbWriter;
 
 class Object {
  public:
@@ -56,6 +59,10 @@ class Object {
   // or for whole elements whose digests are xored (unordered types), as Redis's xorObjectDigest
   // does.
   virtual void digest(class DigestSink& sink) const = 0;
+  // How the value is written in the RDB format: the lowest type that holds it in its present
+  // encoding, and then the value itself.
+  virtual RdbType rdb_type() const = 0;
+  virtual void save(RdbWriter& out) const = 0;
 
   // --- members that end
   // ----------------------------------------------------------------------------- Whether members

@@ -95,6 +95,23 @@ TEST_CASE_METHOD(RightsFixture, "a request and all keys", "[acl]") {
   CHECK(user("ann")->check_with_all_keys(row, words, kKeyAccess));
 }
 
+TEST_CASE_METHOD(RightsFixture, "a renamed command has the rights of its own name", "[acl]") {
+  CommandSpec renamed = *table.find("get")->spec;
+  renamed.name = "fetch";
+  CommandTable running;
+  running.add({&renamed, 1});
+  ids.bind(running, [&](const CommandSpec&) { return table.find("get")->spec; });
+  set("ann", "+get ~*");
+  const Word request[] = {{"fetch", {}}, {"k", {}}};
+  const CommandTable::Row& row = *running.find("fetch");
+  CHECK(user("ann")->check(row, request).denial == Denial::kNone);
+  set("ann", "-get");
+  const Verdict verdict = user("ann")->check(row, request);
+  CHECK(user("ann")->refusal(row, request, verdict, User::Detail::kDiscreet) ==
+        "User ann has no permissions to run the 'get' command");
+  CHECK_FALSE(set("ann", "+fetch").empty());
+}
+
 TEST_CASE_METHOD(RightsFixture, "passwords open the door of enabled users", "[acl]") {
   set("ann", ">one >two");
   CHECK_FALSE(user("ann")->admits("one"));

@@ -33,7 +33,7 @@ OTHER = "tested elsewhere: integration tests"
 NOT_GENERATED = {
     LATER: """eval eval_ro evalsha evalsha_ro script function fcall fcall_ro
         asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
-        restore-asking dump restore migrate module save bgsave bgrewriteaof""",
+        module save bgsave bgrewriteaof""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
         slowlog lastsave""",
     "takes a second": "pfselftest",

@@ -12,6 +12,7 @@ import re
 
 import grammar_admin
 import grammar_bits
+import grammar_serial
 import grammar_stream
 import words
 
@@ -271,8 +272,6 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"SETBIT",
-    b"BITFIELD",
     b"HELLO"}
 
 # A dropped word would stop the server.
@@ -291,7 +290,7 @@ BLOCKING = {
      b"BZMPOP"}
 
 # The topics with files of their own.
-for _topic in (grammar_admin, grammar_bits, grammar_stream):
+for _topic in (grammar_admin, grammar_bits, grammar_serial, grammar_stream):
     ROWS += _topic.ROWS
     NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
     NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())

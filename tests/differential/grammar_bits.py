@@ -11,6 +11,9 @@ POOLS = {"pkey": [b"p%d" % i for i in range(4)], "gkey": [b"g%d" % i for i in ra
 CENTRES = [(13.361389, 38.115556), (15.087269, 37.502669), (-122.4, 37.8), (179.9, -16.5),
            (-179.9, -16.4), (0.0, 0.0), (10.0, 84.9), (-60.0, -84.0), (116.4, 39.9)]
 
+# A dropped word would make a number an offset, and a string of 512 MB.
+NO_MUTATION = {b"SETBIT", b"BITFIELD"}
+
 ROWS = [
     # bitmaps
     ("SETBIT skey bitoffset bit", 8, "exact"),

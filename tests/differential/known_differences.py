@@ -20,6 +20,12 @@ REPLIES = [
      "Redis's SORT leaves a sorted set in its large form"),
     (("SORT", "SORT_RO"), r"\(error\) ERR One or more scores can't be converted into double", ANY,
      "Redis looks at errno, which an earlier number may have left at \"out of range\""),
+    (("XREAD",), r"\(error\) ERR Invalid stream ID specified as stream command argument", ANY,
+     "7.4 reads the last entry by the id +"),
+    (("XREADGROUP",), r"\(error\) ERR Invalid stream ID specified as stream command argument",
+     r"\(error\) ERR The \+ ID is meaningless .*", "7.4 knows the id +"),
+    (("XADD", "XTRIM"), r"\(error\) (ERR syntax error|ERR Invalid stream ID specified .*)", ANY,
+     "8.2 adds KEEPREF, DELREF and ACKED"),
 ]
 
 # Where the oracle is older than 7.2.
@@ -44,12 +50,6 @@ REPLIES_BEFORE_7_2 = [
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
-    (("XREAD",), r"\(error\) ERR Invalid stream ID specified as stream command argument", ANY,
-     "7.4 reads the last entry by the id +"),
-    (("XREADGROUP",), r"\(error\) ERR Invalid stream ID specified as stream command argument",
-     r"\(error\) ERR The \+ ID is meaningless .*", "7.4 knows the id +"),
-    (("XADD", "XTRIM"), r"\(error\) (ERR syntax error|ERR Invalid stream ID specified .*)", ANY,
-     "8.2 adds KEEPREF, DELREF and ACKED"),
     (("XREADGROUP",), r"\(error\) (UNBLOCKED the stream key no longer exists|"
      r"WRONGTYPE .*|NOGROUP the consumer group .*)", r"\(error\) (WRONGTYPE|NOGROUP) .*",
      "7.2 runs a waiting request again when its stream or group goes"),

@@ -250,6 +250,26 @@ TEST_CASE("templates of the process's title", "[server][config]") {
   CHECK_FALSE(expand_proc_title("{title", config, title));
 }
 
+TEST_CASE("users are read from a file and written back", "[server]") {
+  auto loaded = load("user ann on +@all (+get ~x)\nhz 20\nuser bob off\n");
+  REQUIRE(loaded);
+  Config& config = loaded->config;
+  REQUIRE(config.users.size() == 2);
+  CHECK(config.users[0] == std::vector<Bytes>{"ann", "on", "+@all", "(+get", "~x)"});
+  // As the running server describes its users.
+  config.users = {{"ann", "off -@all"}, {"cid", "on +@all"}, {"default", "on"}};
+  const Bytes text = rewritten_config("user ann on\nhz 20\nuser bob off\n", config);
+  CHECK(text.starts_with("user ann off -@all\nhz 20\nuser cid on +@all\n"));
+  CHECK(text.find("\nuser default on\n") != Bytes::npos);
+  CHECK(text.find("bob") == Bytes::npos);
+  config.users.clear();
+  CHECK(rewritten_config(text, config).find("user") == Bytes::npos);
+
+  auto twice = load("user ann on\nuser ann off\n");
+  REQUIRE_FALSE(twice);
+  CHECK(twice.peek_error().text().find("Duplicate user found") != Bytes::npos);
+}
+
 // Goal: conf/memoir.conf says what the rows say. Method: load it and compare every directive with
 // its default; look for the name of each in the text.
 TEST_CASE("memoir.conf has every directive with its default", "[server][config]") {
