@@ -155,7 +155,7 @@ class TestHost final : public DispatchHost {
     const std::lock_guard lock(mutex_);
     errors.emplace_back(error);
   }
-  void monitor(Session&, std::span<const Word> words) override {
+  void monitor(Session&, std::span<const Word> words, Origin) override {
     for (const Word& word : words) monitored += Bytes(word.text) + " ";
     monitored += "/ ";
   }
