@@ -677,12 +677,12 @@ void Worker::cron() {
   clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
-  const bool idle = !server_.loading() && !server_.keyspace().busy();
-  if (idle) start_expiry();
+  const bool open = !server_.loading() && !server_.keyspace().busy();
+  if (open) start_expiry();
   if (index_ == 0) {
     // Where no command does: the limit was lowered, or other memory has grown.
     constexpr std::int64_t kEvictionUs = 1000;
-    if (idle) dispatcher_->evict_some(kEvictionUs);
+    if (open) dispatcher_->evict_some(kEvictionUs);
     server_.cron();
   }
   KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
