@@ -234,9 +234,9 @@ void Worker::count_turn() {
 void Worker::limit_tracking_table() {
   constexpr std::int64_t kBudgetUs = 500;
   const auto most = static_cast<std::uint64_t>(config_->tracking_table_max_keys);
-  if (most == 0 || server_.keyspace().tracked().keys.load(std::memory_order_relaxed) <= most) {
-    return;
-  }
+  Keyspace& keyspace = server_.keyspace();
+  if (most == 0 || keyspace.tracked().keys.load(std::memory_order_relaxed) <= most) return;
+  if (keyspace.busy()) return;  // a long script has all stripes
   if (!dispatcher_->limit_tracked(most, kBudgetUs)) loop_.do_not_wait();
 }
 

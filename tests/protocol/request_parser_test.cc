@@ -247,6 +247,24 @@ TEST_CASE("what waits in an incomplete request is counted", "[protocol]") {
   CHECK(parser.query_buffer_bytes() == 2);
   CHECK(parser.query_buffer_free_bytes() >= 99998);
   CHECK(parser.memory_usage() > 100000);
+
+  // An idle connection keeps what has come, and goes on where it was.
+  parser.shrink();
+  CHECK(parser.memory_usage() < 50000);
+  CHECK(parser.query_buffer_bytes() == 2);
+  Bytes rest(99998, 'y');
+  rest += "\r\n";
+  for (ByteView left = rest; !left.empty();) {
+    const RequestParser::Space room = parser.space();
+    const std::size_t taken = std::min(left.size(), std::min<std::size_t>(room.size, 10000));
+    std::memcpy(room.data, left.data(), taken);
+    parser.received(taken);
+    left.remove_prefix(taken);
+    REQUIRE(parser.parse({}));
+  }
+  REQUIRE(parser.requests().size() == 1);
+  const std::span<const Word> words = parser.words(parser.requests()[0]);
+  CHECK(words[2].text == "xx" + Bytes(99998, 'y'));
 }
 
 TEST_CASE("protocol errors have Redis's texts", "[protocol]") {
