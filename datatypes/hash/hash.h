@@ -123,6 +123,9 @@ class Hash final : public Object {
   const MemberTimes* times() const { return form_.times(); }
   bool members_may_end() const override { return true; }
   std::int64_t earliest_member_ms() const override;
+  bool has_ended(std::int64_t now_ms) const override {
+    return times() && times()->are_all_before(now_ms, size());
+  }
   std::int64_t member_ms(ByteView field) const override;
   void set_member_ms(ByteView field, std::int64_t ms) override;
   void remove_member(ByteView field) override { erase(field); }

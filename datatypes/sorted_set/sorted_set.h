@@ -133,6 +133,9 @@ class SortedSet final : public Object {
   void digest(DigestSink& sink) const override;
   bool members_may_end() const override { return true; }
   std::int64_t earliest_member_ms() const override;
+  bool has_ended(std::int64_t now_ms) const override {
+    return times() && times()->are_all_before(now_ms, size());
+  }
   std::int64_t member_ms(ByteView member) const override;
   void set_member_ms(ByteView member, std::int64_t ms) override;
   void remove_member(ByteView member) override { remove(member); }

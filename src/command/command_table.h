@@ -17,7 +17,7 @@ class CommandTable {
     const CommandSpec* spec = nullptr;
     const CommandSpec* parent = nullptr;  // the container, for a subcommand
     std::uint32_t index = 0;              // dense, for counters: 0 .. size() - 1
-    ByteView name;                        // spec->name
+    ByteView name = {};                   // spec->name
   };
 
   // Adds rows (and their subcommands); the arrays must outlive the table. Names must be new.

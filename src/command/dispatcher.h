@@ -111,7 +111,7 @@ class DispatchHost {
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
-  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // Clients that track keys are to hear that they are no longer what they were, once `lsn` is safe.
   // `source` is the client whose run it was; 0: the server itself.
   virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
                           Lsn lsn) {

@@ -70,6 +70,9 @@ class Client final : public Session, private ConnectionEvents {
   bool unrestricted() const { return unrestricted_; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool on) { no_evict_ = on; }
+  // CLIENT CAPA REDIRECT: it understands being sent to another server.
+  bool can_be_redirected() const { return can_be_redirected_; }
+  void set_can_be_redirected() { can_be_redirected_ = true; }
   void set_names(ByteView name);
   void set_library(ByteView name, ByteView version);
   // CLIENT TRACKING: null while it is off. Set by the worker's Invalidator.
@@ -129,6 +132,8 @@ class Client final : public Session, private ConnectionEvents {
   void close_when_sent();
   bool closed() const { return closed_; }
   void publish_status();
+  void publish_state();
+  void publish_output();
 
   // Called a few times a second.
   void cron(std::int64_t now_us);
@@ -165,6 +170,7 @@ class Client final : public Session, private ConnectionEvents {
   void refuse_input(const Error& error);
   void end_of_input();
   void check_output_limit();
+  std::size_t queued_blocks() const;
   std::size_t queued_output_items() const;
   std::size_t queued_output_bytes() const;
   std::size_t memory_usage() const;
@@ -205,6 +211,7 @@ class Client final : public Session, private ConnectionEvents {
   bool login_needed_{false};
   bool unrestricted_{false};
   bool no_evict_{false};
+  bool can_be_redirected_{false};
   bool has_written_{false};
   bool running_{false};
   bool stalled_{false};  // there is input, which waits for the request that runs

@@ -157,7 +157,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Asked by each worker at the end of its turn.
   void limit_client_memory(Worker& worker) {
     const std::size_t most = client_memory_max_.load(std::memory_order_relaxed);
-    if (most > 0 && clients_.memory() >= most) [[unlikely]] evict_clients(worker, most);
+    if (most > 0 && clients_.memory() > most) [[unlikely]] evict_clients(worker, most);
   }
   bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
   bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;

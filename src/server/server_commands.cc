@@ -166,13 +166,17 @@ constexpr CommandSpec kCommands[] = {
         "Synchronously saves the database(s) to disk and shuts down the server.", "1.0.0",
         "O(N) when saving, where N is the total number of keys in all databases when saving data, "
         "otherwise O(1)"),
+<<<<<<< HEAD
     in_group(row("wait", exactly(3), kConnection, wait, "numreplicas timeout",
+=======
+    in_group(row("wait", exactly(3), kConnection, wait, "numreplicas timeout:integer",
+>>>>>>> main
                  "Blocks until the asynchronous replication of all preceding write commands sent "
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
     in_group(row("waitaof", exactly(4), kNoScript | kConnection, waitaof,
-                 "numlocal numreplicas timeout",
+                 "numlocal numreplicas timeout:integer",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",
                  "7.2.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),

@@ -96,6 +96,7 @@ void Worker::take_config() {
     const std::chrono::milliseconds interval(1000 / cron_hz_);
     cron_timer_.start(interval, interval);
   }
+  limit_tracking_table();
 }
 
 DispatchSettings Worker::dispatch_settings() const {
@@ -131,7 +132,8 @@ void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
   clock_.refresh();
   follow_config();
   const std::uint64_t id = status->id;
-  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
+  auto client =
+      std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());
@@ -675,8 +677,14 @@ void Worker::cron() {
   clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
-  if (!server_.loading() && !server_.keyspace().busy()) start_expiry();
-  if (index_ == 0) server_.cron();
+  const bool open = !server_.loading() && !server_.keyspace().busy();
+  if (open) start_expiry();
+  if (index_ == 0) {
+    // Where no command does: the limit was lowered, or other memory has grown.
+    constexpr std::int64_t kEvictionUs = 1000;
+    if (open) dispatcher_->evict_some(kEvictionUs);
+    server_.cron();
+  }
   KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
 

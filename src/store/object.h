@@ -70,6 +70,11 @@ class Object {
   virtual bool members_may_end() const { return false; }
   // The earliest moment at which a member ends; kNoExpiry if none does.
   virtual std::int64_t earliest_member_ms() const { return kNoExpiry; }
+  // Whether all members end before `now_ms`.
+  virtual bool has_ended(std::int64_t now_ms) const {
+    (void)now_ms;
+    return false;
+  }
   // When a member ends: kNoExpiry if it does not, kNoMember if it is not there.
   virtual std::int64_t member_ms(ByteView member) const {
     (void)member;

@@ -1,5 +1,5 @@
-// Goal: members of hashes, sets and sorted sets end when they should, wherever they are and whatever
-// is done with their keys, and a replay of the journal ends in the same state.
+// Goal: members of hashes, sets and sorted sets end when they should, wherever they are and
+// whatever is done with their keys, and a replay of the journal ends in the same state.
 // Method: the times and the values against maps; then an engine with a clock moved by hand under
 // random commands.
 #include <catch2/catch.hpp>
@@ -133,6 +133,9 @@ void check(const T& value, const Times& model) {
     if (ms != kNoExpiry) earliest = earliest == kNoExpiry ? ms : std::min(earliest, ms);
   }
   REQUIRE(value.earliest_member_ms() == earliest);
+  const bool mortal = std::none_of(model.begin(), model.end(),
+                                   [](const auto& one) { return one.second == kNoExpiry; });
+  REQUIRE(value.has_ended(1'000'000) == (mortal && value.times() != nullptr));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ import re
 
 import grammar_admin
 import grammar_bits
+import grammar_fieldttl
 import grammar_serial
 import grammar_stream
 import words
@@ -253,6 +254,8 @@ ROWS = [
     ("TYPE", 0.2, "exact"),
 ]
 
+ROWS += grammar_fieldttl.ROWS
+
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
     b"SRANDMEMBER",
@@ -272,7 +275,7 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"HELLO"}
+    b"HELLO"} | grammar_fieldttl.TIMED
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}

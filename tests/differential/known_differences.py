@@ -35,8 +35,13 @@ REPLIES_BEFORE_7_2 = [
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
     (("OBJECT",), r"'listpack'", r"'hashtable'",
      "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
+    (("OBJECT",), r"'listpackex'", r"'listpack'",
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
     # The reply does not say whether it is a set; the states are compared by type (ENCODINGS).
     (("OBJECT",), r"'hashtable'", r"'listpack'", "7.2 keeps a small set as a listpack"),
+    (("TTL", "PTTL", "PERSIST"),
+     r"\(error\) ERR wrong number of arguments for '(ttl|pttl|persist)' command", ANY,
+     "a member may be named, as in KeyDB"),
     (("ZRANK", "ZREVRANK"),
      r"\(error\) ERR wrong number of arguments for '(zrank|zrevrank)' command", ANY,
      "7.2 adds WITHSCORE"),
@@ -47,6 +52,9 @@ REPLIES_BEFORE_7_2 = [
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
+    (("COMMAND GETKEYS PFMERGE", "COMMAND GETKEYSANDFLAGS PFMERGE"),
+     r"\(error\) ERR Invalid arguments specified for command", r"\[.*\]",
+     "Redis finds no keys where there are no sources"),
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
@@ -72,12 +80,16 @@ ENCODINGS_BEFORE_7_2 = [
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
     ("hash", "listpack", "hashtable", lambda content: len(content) > 1,
      "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
+    ("hash", "listpackex", "listpack", lambda content: True,
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
     ("set", "hashtable", "listpack", fits_set_listpack, "7.2 keeps a small set as a listpack"),
 ]
 
 # Fields of COMMAND INFO that may differ: (command, field, reason).
 COMMAND_INFO = [
-    *[(name, "arity", "the lifetime of a member") for name in ("ttl", "pttl", "persist")],
+    ("ttl", "arity", "a member may be named, as in KeyDB"),
+    ("pttl", "arity", "a member may be named, as in KeyDB"),
+    ("persist", "arity", "a member may be named, as in KeyDB"),
     ("multi", "arity", "MULTI ROLLBACK"),
     ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
@@ -88,8 +100,10 @@ COMMAND_INFO_BEFORE_7_2 = [
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
     ("command|getkeys", "arity", "7.2 accepts a command of one word"),
     ("command|getkeysandflags", "arity", "7.2 accepts a command of one word"),
+    ("wait", "flags", "7.2 counts WAIT as blocking"),
+    ("wait", "categories", "7.2 counts WAIT as blocking"),
     *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
-        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin", "wait")],
+        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
 ]
 
 _oracle = (7, 0, 0)
@@ -124,6 +138,8 @@ def changes_queueing(request):
     name = request[0].upper()
     if name == b"COMMAND":
         return len(request) < 4
+    if name in (b"TTL", b"PTTL", b"PERSIST"):
+        return len(request) >= 3
     return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 
