@@ -100,8 +100,10 @@ COMMAND_INFO_BEFORE_7_2 = [
     ("zrevrank", "arity", "7.2 adds WITHSCORE"),
     ("command|getkeys", "arity", "7.2 accepts a command of one word"),
     ("command|getkeysandflags", "arity", "7.2 accepts a command of one word"),
+    ("wait", "flags", "7.2 counts WAIT as blocking"),
+    ("wait", "categories", "7.2 counts WAIT as blocking"),
     *[(name, "flags", "7.2 lets scripts call it (without blocking)") for name in (
-        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin", "wait")],
+        "blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin")],
 ]
 
 _oracle = (7, 0, 0)
