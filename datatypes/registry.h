@@ -18,6 +18,7 @@ std::span<const CommandSpec> hyperloglog_commands();
 std::span<const CommandSpec> geo_commands();
 std::span<const CommandSpec> sort_commands();
 std::span<const CommandSpec> stream_commands();
+std::span<const CommandSpec> serial_commands();  // DUMP, RESTORE
 
 // All of the above.
 using CommandList = std::span<const CommandSpec> (*)();

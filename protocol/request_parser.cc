@@ -64,11 +64,20 @@ RequestParser::~RequestParser() {
 
 // How many bytes the large word being received, if any, and its line end still lack.
 std::size_t RequestParser::large_missing() const {
-  return large_ ? large_.size() + kLineEnd.size() - large_received_ : 0;
+  return large_ ? large_bytes_ + kLineEnd.size() - large_received_ : 0;
+}
+
+// Gives the large word being received another allocation, of at least `room` bytes.
+void RequestParser::move_large(std::size_t room) {
+  SharedBytes moved = SharedBytes::with_size(std::min(room, large_bytes_), room);
+  std::memcpy(moved.data(), large_.data(), large_received_);
+  large_ = std::move(moved);
 }
 
 RequestParser::Space RequestParser::space() {
   if (const std::size_t missing = large_missing()) {
+    const std::size_t whole = large_bytes_ + kLineEnd.size();
+    if (large_.capacity() < whole) move_large(whole);  // shrink() took it
     return {large_.data() + large_received_, missing};
   }
   if (capacity_ - end_ < read_bytes_) make_room(read_bytes_);
@@ -283,6 +292,7 @@ RequestParser::Step RequestParser::parse_bulk() {
 // Gives the word at scan_ an allocation of its own; what of it is here moves there.
 void RequestParser::start_large(std::size_t bytes) {
   expect_large();
+  large_bytes_ = bytes;
   large_ = SharedBytes::with_size(bytes, bytes + kLineEnd.size());
   large_received_ = end_ - scan_;
   std::memcpy(large_.data(), buffer_ + scan_, large_received_);
@@ -379,7 +389,7 @@ void RequestParser::next_batch() {
 std::size_t RequestParser::query_buffer_bytes() const { return end_ - scan_ + large_received_; }
 
 std::size_t RequestParser::query_buffer_free_bytes() const {
-  return capacity_ - end_ + large_missing();
+  return capacity_ - end_ + (large_ ? large_.capacity() - large_received_ : 0);
 }
 
 std::size_t RequestParser::pending_argument_bytes() const {
@@ -403,6 +413,7 @@ void RequestParser::shrink_if_wide() {
 
 void RequestParser::shrink() {
   if (!requests_.empty()) return;
+  if (large_ && large_received_ < large_bytes_ / 2) move_large(large_received_);
   read_bytes_ = kReadBytes;
   requests_.shrink_to_fit();
   words_.shrink_to_fit();

@@ -111,6 +111,7 @@ class RequestParser {
   // from where it would have to be copied.
   void expect_large() { read_bytes_ = kReadBytes; }
   std::size_t large_missing() const;
+  void move_large(std::size_t room);
   void finish_request();
   void make_room(std::size_t bytes);
   void move_pending(char* to);
@@ -135,6 +136,7 @@ class RequestParser {
   std::size_t pending_words_{0};
   bool canonical_{true};  // all line ends so far are "\r\n", no word has an owner
   SharedBytes large_;     // the large word being received, with room for its line end
+  std::size_t large_bytes_{0};     // its length
   std::size_t large_received_{0};
 
   std::vector<Request> requests_;

@@ -226,7 +226,7 @@ constexpr CommandSpec kRows[] = {
      .run = bitfield,
      .group = Group::kBitmap,
      .syntax = "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] "
-               "<SET encoding offset value | INCRBY encoding offset increment>] ...",
+               "<SET encoding offset value:integer | INCRBY encoding offset increment>] ...",
      .summary = "Reads and changes integers of any width within a string.",
      .since = "3.2.0",
      .complexity = "O(1) for each subcommand specified"},
@@ -237,7 +237,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kFast,
      .run = bitfield_ro,
      .group = Group::kBitmap,
-     .syntax = "key [GET encoding offset [GET encoding offset ...]]",
+     .syntax = "key [GET encoding offset]...",
      .summary = "Reads integers of any width within a string.",
      .since = "6.0.0",
      .complexity = "O(1) for each subcommand specified"},

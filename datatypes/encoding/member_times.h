@@ -37,6 +37,11 @@ class MemberTimes {
   std::int64_t earliest() const;
   std::int64_t latest() const;
 
+  // Whether as many members as there are of a collection all end before `ms`.
+  bool are_all_before(std::int64_t ms, std::size_t members) const {
+    return size() == members && latest() < ms;
+  }
+
   // Calls visit(ByteView member, std::int64_t ms) for all, in the order of time. Views last for the
   // call.
   template <class F>

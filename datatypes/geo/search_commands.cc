@@ -218,7 +218,7 @@ constexpr CommandSpec kRows[] = {
      .run = georadius,
      .group = Group::kGeo,
      .syntax = "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
-               "[COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]",
+               "[<COUNT count> [ANY]] [ASC | DESC] [STORE key | STOREDIST key]",
      .summary = "Finds members within a distance from a position, and stores them if asked for.",
      .since = "3.2.0",
      .complexity = kRadiusCost,
@@ -231,7 +231,7 @@ constexpr CommandSpec kRows[] = {
      .run = georadius_ro,
      .group = Group::kGeo,
      .syntax = "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
-               "[COUNT count [ANY]] [ASC | DESC]",
+               "[<COUNT count> [ANY]] [ASC | DESC]",
      .summary = "Finds members within a distance from a position.",
      .since = "3.2.10",
      .complexity = kRadiusCost,
@@ -245,7 +245,7 @@ constexpr CommandSpec kRows[] = {
      .run = georadiusbymember,
      .group = Group::kGeo,
      .syntax = "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
-               "[COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]",
+               "[<COUNT count> [ANY]] [ASC | DESC] [STORE key | STOREDIST key]",
      .summary = "Finds members within a distance from another, and stores them if asked for.",
      .since = "3.2.0",
      .complexity = kRadiusCost,
@@ -259,7 +259,7 @@ constexpr CommandSpec kRows[] = {
      .run = georadiusbymember_ro,
      .group = Group::kGeo,
      .syntax = "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
-               "[COUNT count [ANY]] [ASC | DESC]",
+               "[<COUNT count> [ANY]] [ASC | DESC]",
      .summary = "Finds members within a distance from another.",
      .since = "3.2.10",
      .complexity = kRadiusCost,
@@ -270,10 +270,10 @@ constexpr CommandSpec kRows[] = {
      .access = Access::kRead,
      .run = geosearch,
      .group = Group::kGeo,
-     .syntax = "key [FROMMEMBER member | FROMLONLAT longitude latitude] "
+     .syntax = "key <FROMMEMBER member | FROMLONLAT longitude latitude> "
                "<BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | "
                "BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC | DESC] "
-               "[COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
+               "[<COUNT count> [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
      .summary = "Finds members within a circle, a box or a polygon.",
      .since = "6.2.0",
      .complexity = kSearchCost},
@@ -285,10 +285,10 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kVerbatim,
      .run = geosearchstore,
      .group = Group::kGeo,
-     .syntax = "destination source [FROMMEMBER member | FROMLONLAT longitude latitude] "
+     .syntax = "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> "
                "<BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | "
                "BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC | DESC] "
-               "[COUNT count [ANY]] [STOREDIST]",
+               "[<COUNT count> [ANY]] [STOREDIST]",
      .summary = "Stores the members within a circle, a box or a polygon under another key.",
      .since = "6.2.0",
      .complexity = kSearchCost},

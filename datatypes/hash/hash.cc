@@ -176,26 +176,6 @@ std::vector<Listpack::Cursor> Hash::pack_fields() const {
   return fields;
 }
 
-bool Hash::load_packed(Listpack&& pack, const EncodingLimits& limits) {
-  ASSERT(size() == 0);
-  if (pack.count() % 2 != 0) return false;
-  std::unordered_set<ByteView> seen;
-  bool value_too_long = false;
-  for (Listpack::Cursor at = pack.first(); at;) {
-    const Listpack::Cursor value = pack.next(at);
-    const auto encoded = static_cast<std::size_t>(value - at);
-    if (!seen.insert(ByteView(at, encoded)).second) return false;
-    for (const Listpack::Cursor part : {at, value}) {
-      const std::size_t bytes = listpack::is_text(part) ? listpack::text_at(part).size() : 0;
-      value_too_long = value_too_long || bytes > limits.hash_listpack_value;
-    }
-    at = pack.next(value);
-  }
-  small() = std::move(pack);
-  if (value_too_long || size() > limits.hash_listpack_entries) enlarge();
-  return true;
-}
-
 bool Hash::verify() const {
   bool same = true;
   if (times()) {

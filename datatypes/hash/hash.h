@@ -26,6 +26,8 @@
 
 namespace memoir {
 
+class RdbReader;
+
 // A field or value where it lies.
 class HashText {
  public:
@@ -121,18 +123,20 @@ class Hash final : public Object {
   const MemberTimes* times() const { return form_.times(); }
   bool members_may_end() const override { return true; }
   std::int64_t earliest_member_ms() const override;
+  bool has_ended(std::int64_t now_ms) const override {
+    return times() && times()->are_all_before(now_ms, size());
+  }
   std::int64_t member_ms(ByteView field) const override;
   void set_member_ms(ByteView field, std::int64_t ms) override;
   void remove_member(ByteView field) override { erase(field); }
   void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
 
-  // --- for snapshots
-  // ----------------------------------------------------------------------------------- The
-  // listpack of the small form, without times, else null.
+  // The listpack of the small form, without times, else null.
   const Listpack* pack() const { return is_large() ? nullptr : &small(); }
-  // Takes a listpack of fields and values into an empty hash; false if fields have no value or
-  // come twice.
-  bool load_packed(Listpack&& pack, const EncodingLimits& limits);
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for hashes; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
   // Checks the structure; for tests.
   bool verify() const;
@@ -149,6 +153,11 @@ class Hash final : public Object {
     Table<HashFieldTraits> table;
   };
 
+  Listpack triples() const;
+  void load_fields(RdbReader& in, const EncodingLimits& limits);
+  void load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits);
+  void load_expiring_pack(RdbReader& in, const EncodingLimits& limits);
+  void load_pack(RdbReader& in, RdbType type, const EncodingLimits& limits);
   void enlarge();
   bool erase_untimed(ByteView field);
   bool set_in_pack(ByteView field, ByteView value);

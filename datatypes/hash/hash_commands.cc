@@ -197,7 +197,7 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kEffects,
      .run = hincrbyfloat,
      .group = Group::kHash,
-     .syntax = "key field increment",
+     .syntax = "key field increment:double",
      .summary = "Adds a floating point number to the one in a field of a hash.",
      .since = "2.6.0"},
 };

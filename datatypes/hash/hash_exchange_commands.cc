@@ -125,6 +125,11 @@ Status hgetex(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+constexpr std::string_view kTwoConditions =
+    "ERR Only one of FXX or FNX arguments can be specified";
+constexpr std::string_view kTwoEnds =
+    "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+
 // HSETEX's arguments behind the key.
 struct SetRequest {
   bool if_none = false;  // FNX: only if none of the fields is there
@@ -140,34 +145,35 @@ struct SetRequest {
 };
 
 Status SetRequest::read_option(const Context& ctx, Args& args) {
+  const bool conditional = if_none || if_all;
   if (args.take("FNX")) {
     if_none = true;
+    if (conditional) args.fail(kTwoConditions);
   } else if (args.take("FXX")) {
     if_all = true;
+    if (conditional) args.fail(kTwoConditions);
   } else if (args.take("KEEPTTL")) {
-    if (end || keep_time) args.fail("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can "
-                                    "be specified");
+    if (end || keep_time) args.fail(kTwoEnds);
     keep_time = true;
   } else {
     auto taken = take_end(ctx, args);
     if (!taken) return taken.error();
     if (!*taken) return Error(Bytes("ERR unknown argument: ").append(c_text(args.next())));
-    if (end || keep_time) args.fail("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can "
-                                    "be specified");
+    if (end || keep_time) args.fail(kTwoEnds);
     end = *taken;
   }
-  if (if_none && if_all) args.fail("ERR Only one of FXX or FNX arguments can be specified");
   return args.status();
 }
 
 // numfields field value [field value ...]
 Status SetRequest::read_pairs(const Context& ctx, Args& args) {
   constexpr std::string_view kBadCount = "ERR invalid number of fields";
+  if (args.left() < 3) return Error(CommandTable::arity_error(ctx.row(), ctx.words()));
   const std::int64_t count =
       args.integer_between(1, std::numeric_limits<std::int32_t>::max(), kBadCount);
   if (args.failed()) return Error(kBadCount);
   if (static_cast<std::size_t>(count) * 2 != args.left()) {
-    return Error(Bytes("ERR wrong number of arguments for '") + ctx.command().name + "' command");
+    return Error(CommandTable::arity_error(ctx.row(), ctx.words()));
   }
   pairs = args.rest();
   return ok;

@@ -28,6 +28,8 @@ class FlushedTables final : public Object {
   std::unique_ptr<Object> copy() const override { UNREACHABLE(); }
   std::size_t free_effort() const override { return size_; }
   void digest(DigestSink&) const override {}
+  RdbType rdb_type() const override { UNREACHABLE(); }
+  void save(RdbWriter&) const override { UNREACHABLE(); }
 
  private:
   std::vector<Shard> shards_;

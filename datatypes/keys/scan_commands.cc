@@ -18,7 +18,8 @@ namespace memoir {
 namespace {
 
 bool is_live(const Context& ctx, const Entry& entry) {
-  const bool due = entry.has_expiry() && entry.expire_ms() < ctx.now_ms();
+  const bool due = (entry.has_expiry() && entry.expire_ms() < ctx.now_ms()) ||
+                   (entry.has_member_expiry() && entry.object()->has_ended(ctx.now_ms()));
   return !due || ctx.replaying();
 }
 

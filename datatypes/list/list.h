@@ -61,6 +61,8 @@ struct ListValue {
 enum class ListEnd : std::uint8_t { kHead, kTail };
 enum class ListSide : std::uint8_t { kBefore, kAfter };
 
+class RdbReader;
+
 class List final : public Object {
  public:
   static constexpr TypeId kTypeId = TypeId::kList;
@@ -113,10 +115,10 @@ class List final : public Object {
       visit(node.is_plain(), node.is_plain() ? node.plain.view() : node.pack.bytes());
     }
   }
-  // Append what each_node() gave; then settle_loaded() chooses the form.
-  void load_packed(Listpack&& pack);
-  void load_plain(SharedBytes element);
-  void settle_loaded(const EncodingLimits& limits);
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for lists; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
   // Checks counts and listpacks; for tests.
   bool verify() const;
@@ -137,6 +139,13 @@ class List final : public Object {
   static bool visit_pack(const Listpack& pack, Listpack::Cursor at, std::size_t& count,
                          ListEnd from, F&& visit);
 
+  void load_elements(RdbReader& in, const EncodingLimits& limits);
+  void load_ziplist(RdbReader& in, const EncodingLimits& limits);
+  void load_nodes(RdbReader& in, RdbType type);
+  // Append a node; settle_loaded() chooses the form at the end.
+  void load_packed(Listpack&& pack);
+  void load_plain(SharedBytes element);
+  void settle_loaded(const EncodingLimits& limits);
   void enlarge();
   void become_small_within(const EncodingLimits& limits, std::size_t part);
   Position position(std::size_t index) const;

@@ -28,13 +28,15 @@
 
 namespace memoir {
 
+class RdbReader;
+
 class Set final : public Object {
  public:
   static constexpr TypeId kTypeId = TypeId::kSet;
 
   Set() : intset_() {}
   ~Set() override { reset(); }
-  // Take what a snapshot or DUMP holds; the contents must be sound and, in a listpack, distinct.
+  // The contents must be sound and, in a listpack, distinct.
   static std::unique_ptr<Set> from_intset(Intset intset);
   static std::unique_ptr<Set> from_listpack(Listpack listpack);
 
@@ -66,7 +68,12 @@ class Set final : public Object {
   template <class F>
   std::uint64_t scan(std::uint64_t cursor, F&& visit) const;
 
-  // The compact forms, for DUMP and snapshots; null in another encoding.
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for sets; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
+
+  // The compact forms; null in another encoding.
   const Intset* intset() const;
   const Listpack* listpack() const;
 
@@ -74,6 +81,9 @@ class Set final : public Object {
   const MemberTimes* times() const;
   bool members_may_end() const override { return true; }
   std::int64_t earliest_member_ms() const override;
+  bool has_ended(std::int64_t now_ms) const override {
+    return times() && times()->are_all_before(now_ms, size());
+  }
   std::int64_t member_ms(ByteView member) const override;
   void set_member_ms(ByteView member, std::int64_t ms) override;
   void remove_member(ByteView member) override { remove(member); }
@@ -109,6 +119,9 @@ class Set final : public Object {
   const Members* members() const { return reinterpret_cast<const Members*>(word_ & ~kTableMark); }
 
 
+  void load_members(RdbReader& in, const EncodingLimits& limits);
+  void load_intset(RdbReader& in, const EncodingLimits& limits);
+  void load_listpack(RdbReader& in, const EncodingLimits& limits);
   bool add_to_intset(const MemberView& member, const EncodingLimits& limits);
   bool add_to_listpack(const MemberView& member, const EncodingLimits& limits);
   bool add_to_table(const MemberView& member);

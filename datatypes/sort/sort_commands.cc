@@ -176,6 +176,9 @@ void store_elements(Context& ctx, const SortRequest& request, const Sorter& sort
                     const Part& part, ReplyWriter& reply) {
   auto result = std::make_unique<List>();
   const auto push = [&](ByteView value) {
+    // As Redis fills the one node that a short list has.
+    constexpr std::size_t kElementOverhead = 8;
+    result->prepare(value.size() + kElementOverhead, 1, ctx.limits());
     result->push(ListEnd::kTail, {value}, ctx.limits());
   };
   for (std::size_t i = part.first; i < part.end; ++i) {

@@ -278,7 +278,8 @@ constexpr CommandSpec kCommands[] = {
      .access = Access::kRead,
      .run = zunion,
      .group = Group::kSortedSet,
-     .syntax = "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] "
+     .syntax = "numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] "
+               "[AGGREGATE <SUM | MIN | MAX>] "
                "[WITHSCORES]",
      .summary = "Replies the members of all sorted sets given, their scores combined.",
      .since = "6.2.0",
@@ -291,7 +292,7 @@ constexpr CommandSpec kCommands[] = {
      .journal = JournalForm::kVerbatim,
      .run = zunionstore,
      .group = Group::kSortedSet,
-     .syntax = "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] "
+     .syntax = "destination numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] "
                "[AGGREGATE <SUM | MIN | MAX>]",
      .summary = "Stores the members of all sorted sets given, their scores combined.",
      .since = "2.0.0",
@@ -302,7 +303,8 @@ constexpr CommandSpec kCommands[] = {
      .access = Access::kRead,
      .run = zinter,
      .group = Group::kSortedSet,
-     .syntax = "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] "
+     .syntax = "numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] "
+               "[AGGREGATE <SUM | MIN | MAX>] "
                "[WITHSCORES]",
      .summary = "Replies what several sorted sets have in common, the scores combined.",
      .since = "6.2.0",
@@ -315,7 +317,7 @@ constexpr CommandSpec kCommands[] = {
      .journal = JournalForm::kVerbatim,
      .run = zinterstore,
      .group = Group::kSortedSet,
-     .syntax = "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] "
+     .syntax = "destination numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] "
                "[AGGREGATE <SUM | MIN | MAX>]",
      .summary = "Stores what several sorted sets have in common, the scores combined.",
      .since = "2.0.0",

@@ -33,6 +33,8 @@
 
 namespace memoir {
 
+class RdbReader;
+
 class SortedSet final : public Object {
  public:
   static constexpr TypeId kTypeId = TypeId::kSortedSet;
@@ -58,7 +60,7 @@ class SortedSet final : public Object {
   };
 
   SortedSet() = default;
-  // Takes what a snapshot or DUMP holds: sound, member-score pairs in order.
+  // Of sound member-score pairs in order.
   static std::unique_ptr<SortedSet> from_listpack(Listpack pairs);
 
   // Before `count` members are added, the first of `first_bytes`: chooses an empty set's form, or
@@ -111,7 +113,12 @@ class SortedSet final : public Object {
   template <class F>
   void sample(std::size_t count, Random& random, F&& visit) const;
 
-  // The compact form, for DUMP and snapshots; null in the other.
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for sorted sets; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
+
+  // The compact form; null in the other.
   const Listpack* listpack() const { return is_small() ? &pairs().listpack() : nullptr; }
 
   // When members end; null if none ever had a time. What is removed loses its time with it.
@@ -126,6 +133,9 @@ class SortedSet final : public Object {
   void digest(DigestSink& sink) const override;
   bool members_may_end() const override { return true; }
   std::int64_t earliest_member_ms() const override;
+  bool has_ended(std::int64_t now_ms) const override {
+    return times() && times()->are_all_before(now_ms, size());
+  }
   std::int64_t member_ms(ByteView member) const override;
   void set_member_ms(ByteView member, std::int64_t ms) override;
   void remove_member(ByteView member) override { remove(member); }
@@ -136,6 +146,12 @@ class SortedSet final : public Object {
  private:
   using Index = ScoreIndex;  // the large form
 
+  RdbType untimed_type() const;
+  void save_untimed(RdbWriter& out) const;
+  static std::unique_ptr<SortedSet> load_members(RdbReader& in, RdbType type,
+                                                 const EncodingLimits& limits);
+  static std::unique_ptr<SortedSet> load_pairs(RdbReader& in, RdbType type,
+                                               const EncodingLimits& limits);
   void become_index();
   bool remove_untimed(ByteView member);
   void forget_times(RankRange range);
@@ -170,6 +186,13 @@ class SortedSet::Builder {
     } else {
       insert(member, hash, score);
     }
+  }
+  // Adds a member; false if it is there.
+  bool add_once(ByteView member, double score) {
+    const std::uint64_t hash = hash_in_memory(member);
+    if (index_->find(member, hash)) return false;
+    insert(member, hash, score);
+    return true;
   }
   // Adds a member that is not there.
   void add_new(ByteView member, double score) { insert(member, hash_in_memory(member), score); }

@@ -43,6 +43,8 @@ struct StreamTrimmed {
   StreamId reached;  // no entry before this id was left to look at
 };
 
+class RdbReader;
+
 class Stream final : public Object {
  public:
   static constexpr TypeId kTypeId = TypeId::kStream;
@@ -105,13 +107,20 @@ class Stream final : public Object {
   // Inner and leaf nodes that Redis's radix tree would have for these nodes. O(nodes).
   std::size_t radix_nodes() const;
 
-  // --- for snapshots -----------------------------------------------------------------------------
-  // Appends a node that is_stream_node() accepted, behind the others; false if it is not.
-  bool load_node(StreamId id, Listpack&& node);
+  RdbType rdb_type() const override;
+  void save(RdbWriter& out) const override;
+  // Reads a value of one of the RDB types for streams; null if `in` has failed.
+  static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
+
   // Checks counts, nodes and groups; for tests.
   bool verify() const;
 
  private:
+  void load_entries(RdbReader& in);
+  void load_marks(RdbReader& in, RdbType type);
+  // Appends a node behind the others; false if it is unsound or does not belong there.
+  bool load_node(StreamId id, Listpack&& node);
+  bool has_ordered_entries() const;
   bool is_full(const Listpack& node, std::size_t extra, const EncodingLimits& limits) const;
   bool has_deleted_from(StreamId id) const;
   std::int64_t entries_up_to(StreamId id) const;

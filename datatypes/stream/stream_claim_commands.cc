@@ -280,7 +280,7 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kEffects,
      .run = xclaim,
      .group = Group::kStream,
-     .syntax = "key group consumer min-idle-time id [id ...] [IDLE ms] "
+     .syntax = "key group consumer min-idle-time id [id ...] [IDLE ms:integer] "
                "[TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
      .summary = "Gives entries that are pending with one consumer to another.",
      .since = "5.0.0",

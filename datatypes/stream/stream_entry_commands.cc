@@ -291,7 +291,7 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kVerbatim,
      .run = xtrim,
      .group = Group::kStream,
-     .syntax = "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
+     .syntax = "key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count]> [KEEPREF | DELREF | ACKED]",
      .summary = "Deletes entries at the beginning of a stream.",
      .since = "5.0.0",
      .complexity = "O(N), with N being the number of evicted entries. Constant times are very "

@@ -355,7 +355,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kBlocking,
      .run = xread,
      .group = Group::kStream,
-     .syntax = "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+     .syntax = "[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>",
      .summary = "Replies entries of several streams behind given ids, or waits for some.",
      .since = "5.0.0",
      .complexity = ""},
@@ -367,8 +367,8 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kEffects,
      .run = xreadgroup,
      .group = Group::kStream,
-     .syntax = "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key "
-               "[key ...] id [id ...]",
+     .syntax = "<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] "
+               "<STREAMS key [key ...] id [id ...]>",
      .summary = "Replies entries that are new to a group to one of its consumers, or its own, or "
                 "waits for some.",
      .since = "5.0.0",

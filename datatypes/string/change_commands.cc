@@ -203,7 +203,7 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kEffects,
      .run = incrbyfloat,
      .group = Group::kString,
-     .syntax = "key increment",
+     .syntax = "key increment:double",
      .summary = "Adds to the floating-point number stored under a key, 0 if there is none.",
      .since = "2.6.0"},
 };

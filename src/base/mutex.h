@@ -4,6 +4,9 @@
 
 #include <pthread.h>
 
+#include <chrono>
+#include <ctime>
+
 namespace memoir {
 
 class Mutex {
@@ -21,6 +24,15 @@ class Mutex {
 
   void lock() { pthread_mutex_lock(&mutex_); }
   bool try_lock() { return pthread_mutex_trylock(&mutex_) == 0; }
+  // False if it could not be had within `time`.
+  bool try_lock_for(std::chrono::milliseconds time) {
+    timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const auto ns = until.tv_nsec + time.count() * 1'000'000;
+    until.tv_sec += ns / 1'000'000'000;
+    until.tv_nsec = ns % 1'000'000'000;
+    return pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until) == 0;
+  }
   void unlock() { pthread_mutex_unlock(&mutex_); }
 
  private:

@@ -18,6 +18,7 @@ namespace memoir {
 
 enum class ErrorCode : unsigned char {
   kReply,        // for the client: the text is the reply
+  kCountedReply,  // the same, and it has been counted as an error already
   kTruncated,    // input ended early
   kCorrupt,      // input is not what it says it is
   kTooLarge,     // over a limit

@@ -113,6 +113,7 @@ class Context {
   std::span<const Word> words_;
   Effects& effects_;
   unsigned first_db_;  // the session's database when the run began: the record's
+  unsigned effects_db_{first_db_};  // where the effects of nested commands have led
   Parking parking_;
   Lsn lsn_{0};  // what the reply depends on beyond the stripes read (EXEC)
   bool in_transaction_{false};

@@ -186,7 +186,9 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
     return {};
   }
   // EXEC tells of itself, behind the commands it ran.
-  if (settings.monitored && !is_exec(spec)) [[unlikely]] host_.monitor(session, words);
+  if (settings.monitored && !is_exec(spec)) [[unlikely]] {
+    host_.monitor(session, words, Origin::kClient);
+  }
 
   std::span<const HashedKey> keys;
   if (prepared.words) {
@@ -197,6 +199,14 @@ RunOutcome Dispatcher::run(Session& session, std::span<const Word> words, ByteVi
     keys = own_hashes_;
   }
   return execute(session, row, words, raw, keys, reply, nullptr);
+}
+
+RunOutcome Dispatcher::run_again(Session& session, const StoredRequest& request,
+                                 ReplyWriter& reply) {
+  read_clocks();
+  own_hashes_.clear();
+  hash_keys(*request.row, request.words, own_hashes_);
+  return execute(session, *request.row, request.words, {}, own_hashes_, reply, nullptr);
 }
 
 RunOutcome Dispatcher::reject(Session& session, const CommandTable::Row* row, const Error& error,
@@ -226,6 +236,7 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (session.transaction.rollback && !spec.has(kTransactionControl)) [[unlikely]] {
     if (Status undoable = check_undoable(row); !undoable) return undoable;
   }
+  out_of_memory_ = false;
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }
@@ -249,6 +260,7 @@ Status Dispatcher::check_memory(Session& session, const CommandSpec& spec) {
     host_.evicted(static_cast<std::int64_t>(us));
   }
   if (enough) return ok;
+  out_of_memory_ = true;
   const bool denied = denies_oom(spec) ||
                       (session.transaction.open && !spec.has(kTransactionControl)) ||
                       (is_exec(spec) && any_queued(session, denies_oom));
@@ -286,18 +298,34 @@ RunEnvironment Dispatcher::environment(LockedStripes& locked) {
   return env;
 }
 
-void Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys) {
-  if (locks == Locks::kKeys) {
-    if (keys.size() == 1) return locked.lock_one(stripe_of(keys[0].hash));
-    StripeSet set;
-    for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
-    return locked.lock(set);
+// False: the keyspace is busy, and the caller is not to wait for that.
+bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys,
+                          Patience patience) {
+  const bool may_give_up = patience == Patience::kUntilBusy;
+  StripeSet set;
+  switch (locks) {
+    case Locks::kKeys:
+      if (keys.size() == 1 && may_give_up) {
+        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      }
+      for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
+      break;
+    case Locks::kAll:
+      set.add_all();
+      break;
+    case Locks::kEach:
+      // Its handler waits for each; better it does not begin.
+      if (may_give_up && locked.keyspace().locking()) {
+        LockedStripes probe(locked.keyspace());
+        return probe.lock_one_unless_busy(0);
+      }
+      return true;
+    case Locks::kNone:
+      return true;
   }
-  if (locks == Locks::kAll) {
-    StripeSet all;
-    all.add_all();
-    locked.lock(all);
-  }
+  if (may_give_up) return locked.lock_unless_busy(set);
+  locked.lock(set);
+  return true;
 }
 
 // `again` is the parked request that runs once more, or null.
@@ -306,7 +334,10 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
   LockedStripes locked(keyspace_);
-  lock_for(locked, row.spec->locks_of(words), keys);
+  const Patience patience = again ? Patience::kForever : Patience::kUntilBusy;
+  if (!lock_for(locked, row.spec->locks_of(words), keys, patience)) [[unlikely]] {
+    return reject(session, &row, host_.busy_error(), reply);
+  }
   changes_.clear();
   effects_.clear();
   source_ = session.identity.id;
@@ -354,7 +385,7 @@ void Dispatcher::call(Context& ctx, const CommandTable::Row& row, std::span<cons
     reply.buffer().truncate(mark);
     reply.error(status.error());
     bump(command_stats_[row.index].failed);
-    host_.failed(status.error().text());
+    if (status.error().code() != ErrorCode::kCountedReply) host_.failed(status.error().text());
   }
   if (ctx.session_.identity.tracker != 0) [[unlikely]] track(ctx, words);
 }
@@ -472,7 +503,13 @@ void Dispatcher::journal_run(Context& ctx, std::span<const Word> words, ByteView
     raw = words_scratch_;
   }
   const Lsn lsn = append(&ctx.session_, ctx.first_db_, raw, now_us_, more);
-  ctx.env_.stripes->held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(*ctx.env_.stripes, lsn);
+}
+
+// Notes a record in the stripes that it concerns.
+void Dispatcher::stamp(const LockedStripes& locked, Lsn lsn) {
+  if (locked.holds_all()) return keyspace_.set_exclusive_lsn(lsn);
+  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
 }
 
 // Expiry is the server's own doing, whoever stumbled over the key.
@@ -510,9 +547,9 @@ std::uint32_t Dispatcher::journal_session(Session* session) {
 }
 
 Lsn Dispatcher::depends_on(const LockedStripes& locked, Locks locks) const {
-  if (locks == Locks::kNone) return 0;
-  if (locks == Locks::kEach) return keyspace_.position();
-  Lsn lsn = 0;
+  if (locks == Locks::kNone || (locks == Locks::kKeys && locked.held().empty())) return 0;
+  if (locks == Locks::kEach || locked.holds_all()) return keyspace_.position();
+  Lsn lsn = keyspace_.exclusive_lsn();
   locked.held().each([&](unsigned i) { lsn = std::max(lsn, keyspace_.stripe(i).last_lsn); });
   return lsn;
 }
@@ -550,7 +587,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   hash_keys(*row, words, own_hashes_);
 
   LockedStripes locked(keyspace_);
-  lock_for(locked, row->spec->locks_of(words), own_hashes_);
+  lock_for(locked, row->spec->locks_of(words), own_hashes_, Patience::kForever);
   changes_.clear();
   effects_.clear();
   now_us_ = time_us;
@@ -566,7 +603,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   ctx.words_ = words;
   const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
   const Lsn lsn = keyspace_.position();
-  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(locked, lsn);
   signal_touched(locked, changes_);
   locked.unlock();
   finish(lsn);

@@ -54,6 +54,7 @@ struct DispatchSettings {
   std::uint64_t notable_cycles = UINT64_MAX;
   std::size_t notable_request_bytes = SIZE_MAX;
   std::size_t notable_reply_bytes = SIZE_MAX;
+  std::int64_t busy_reply_threshold_ms = 5000;  // a script that runs longer lets others answer
   bool monitored = false;        // DispatchHost::monitor() is told of every run
   std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
 };
@@ -67,6 +68,8 @@ struct RunFigures {
   std::size_t request_bytes = 0;
   std::size_t reply_bytes = 0;
 };
+
+class ScriptEngine;
 
 // What the server does for the dispatcher. Called on the dispatcher's thread, without locks held.
 class DispatchHost {
@@ -108,7 +111,7 @@ class DispatchHost {
   virtual void parked(Session& session, const std::shared_ptr<Parked>& parked) = 0;
   // The reply of a parked request that ran; to be sent once `lsn` is safe.
   virtual void deliver(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn) = 0;
-  // Clients that track keys are to hear that these are no longer what they were, once `lsn` is safe.
+  // Clients that track keys are to hear that they are no longer what they were, once `lsn` is safe.
   // `source` is the client whose run it was; 0: the server itself.
   virtual void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
                           Lsn lsn) {
@@ -120,13 +123,26 @@ class DispatchHost {
   virtual void failed(ByteView error) { (void)error; }
   // Keys had to be evicted before a command, which took so long.
   virtual void evicted(std::int64_t us) { (void)us; }
+  // A script has run a command.
+  virtual void ran_nested() {}
   virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                        const RunFigures& figures) {
     (void)session, (void)row, (void)words, (void)figures;
   }
-  virtual void monitor(Session& session, std::span<const Word> words) {
-    (void)session, (void)words;
+  // `origin`: from where the request comes, a client or a script of that client.
+  virtual void monitor(Session& session, std::span<const Word> words, Origin origin) {
+    (void)session, (void)words, (void)origin;
   }
+
+  // --- scripts (src/scripting)
+  // The interpreters of this dispatcher; null: there are none.
+  virtual ScriptEngine* script_engine() { return nullptr; }
+  // Serves clients for a moment in the midst of a script, as far as they need no keys.
+  virtual void serve_meanwhile() {}
+  // The script must end: nothing will be journaled any more.
+  virtual bool stopping() const { return false; }
+  // The reply to what has to wait for a busy script.
+  virtual Error busy_error() const { return Error("BUSY Redis is busy running a script."); }
 };
 
 struct RunOutcome {
@@ -167,6 +183,9 @@ class Dispatcher {
   // where they are canonical, else empty.
   RunOutcome run(Session& session, std::span<const Word> words, ByteView raw, ReplyWriter& reply);
 
+  // Runs a request once more that ran before and was admitted then: what came after a wait.
+  RunOutcome run_again(Session& session, const StoredRequest& request, ReplyWriter& reply);
+
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 
@@ -203,6 +222,39 @@ class Dispatcher {
   void roll_back(Context& ctx, UndoLog& undo);
   // Refuses a command that roll_back() could not take back.
   static Status check_undoable(const CommandTable::Row& row);
+
+  // --- for commands that run others (scripts): nested.cc
+  // Runs a command inside the run of `outer`, in `session` (not outer's), whose stripes are all
+  // locked. What it did is added to outer's effects, in order, unless `kept` says otherwise.
+  enum class Journaled : bool { kNo, kYes };
+  void run_nested(Context& outer, Session& session, const CommandTable::Row& row,
+                  std::span<const Word> words, ReplyWriter& reply, Journaled journaled);
+  // What may keep a nested command from running that would be the first to write.
+  Status refuse_first_write(const CommandTable::Row& row, std::span<const Word> words) const;
+  void count_rejected(const CommandTable::Row* row, ByteView error);
+  // The end of a run with nested commands: outer's effects lead back to its database.
+  void end_nested(Context& outer);
+  // Where outer's effects stand, and back there: what nested commands did since is taken back by
+  // `undo`, which the run's environment named meanwhile, and told to nobody.
+  struct NestedMark {
+    std::size_t effects_bytes, effects_count, events, touched, touched_databases;
+    std::uint64_t changes;
+    unsigned effects_db;
+  };
+  NestedMark mark_nested(const Context& outer) const;
+  void undo_nested(Context& outer, UndoLog& undo, const NestedMark& mark);
+  // Whether memory was over maxmemory when the request that runs came in.
+  bool out_of_memory() const { return out_of_memory_; }
+  // The time of the request that runs, in microseconds since the Unix epoch.
+  std::int64_t run_time_us() const { return now_us_; }
+  // Cycles (src/base/cycles.h) when the request that runs began.
+  std::uint64_t began_cycles() const { return cycles_; }
+  void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
+  double cycles_in_us() const { return cycles_per_us_; }
+
+  // While one lives, requests may be run in the midst of another: the scratch memory of that one is
+  // put aside.
+  class Interlude;
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
@@ -257,7 +309,9 @@ class Dispatcher {
   void count(const CommandTable::Row& row, Session& session, std::span<const Word> words,
              RunBytes bytes);
   void count_latency(std::size_t index, std::uint64_t cycles);
-  static void lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys);
+  enum class Patience : bool { kForever, kUntilBusy };  // of who waits for stripes
+  static bool lock_for(LockedStripes& locked, Locks locks, std::span<const HashedKey> keys,
+                       Patience patience);
 
   // The end of a run, still locked: journal, watchers, versions. Returns what the reply depends on.
   Lsn settle(Context& ctx, std::span<const Word> words, ByteView raw);
@@ -265,6 +319,9 @@ class Dispatcher {
              std::span<const ByteView> more = {});
   ByteView request_pieces(std::span<const Word> words);
   void append_expired(const Changes& changes);
+  void stamp(const LockedStripes& locked, Lsn lsn);
+  void add_nested_removals(Context& outer);
+  void add_nested_effects(Context& outer, unsigned db, ByteView resp, std::size_t commands);
   void journal_run(Context& ctx, std::span<const Word> words, ByteView raw);
   std::uint32_t journal_session(Session* session);
   Lsn depends_on(const LockedStripes& locked, Locks locks) const;
@@ -332,12 +389,14 @@ class Dispatcher {
 
   Changes changes_;
   Effects effects_;
+  Effects nested_effects_;  // of a nested command
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served
   std::vector<Invalidation> invalidations_;  // of the run, for those who track keys
   std::uint64_t source_{0};                  // the client whose run it is
   bool serving_{false};
+  bool out_of_memory_{false};
   EvictionPool eviction_pool_;
   unsigned expire_stripe_{0};
 };

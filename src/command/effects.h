@@ -22,6 +22,16 @@ class Effects {
     append_request(resp_, words);
     ++count_;
   }
+  // Commands that are RESP already.
+  void add_resp(ByteView resp, std::size_t commands) {
+    resp_ += resp;
+    count_ += commands;
+  }
+  // Forgets what was added since there were so many.
+  void truncate(std::size_t bytes, std::size_t count) {
+    resp_.resize(bytes);
+    count_ = count;
+  }
   // The run changed something that must not be journaled at all.
   void suppress() { suppressed_ = true; }
 

@@ -79,6 +79,7 @@ bool each_key_spec(const CommandSpec& spec, std::span<const Word> words, F&& vis
   std::size_t stored = spec.stored_key ? spec.stored_key(words) : 0;
   for (const KeySpec& keys : spec.keys) {
     if (keys.kind == KeySpec::Kind::kNone) break;
+    if ((keys.flags & kKeyUnlessElsewhere) && spec.keys[1].locate(words) != 0) continue;
     const bool sound =
         keys_detail::visit_spec(keys, words, [&visit, &keys, &stored](std::size_t word) {
           if (word == stored) stored = 0;

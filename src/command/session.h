@@ -61,6 +61,8 @@ class Session {
  public:
   virtual ~Session() = default;
   Session() = default;
+  // For a script's commands: the session of the client that runs it. Otherwise null.
+  Session* caller = nullptr;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

@@ -81,6 +81,9 @@ enum CommandFlag : std::uint32_t {
   kSecretValues = 1U << 25,  // the values of directives that are sensitive (CONFIG SET)
   kBeyondKeys = 1U << 26,    // changes more than keys, so that a rollback cannot take it back
   kCollectionsCategory = 1U << 27,  // ACL categories @set, @sortedset, @list instead of the group's
+  kAsking = 1U << 28,          // allowed in a slot that is being imported
+  kSecretPassword = 1U << 29,  // the word behind AUTH, the two behind AUTH2
+  kTellsMonitor = 1U << 30,  // MONITOR sees it although it has kSkipMonitor
 };
 
 // What a command does to the keys of a spec, as COMMAND INFO's key-spec flags.
@@ -96,6 +99,8 @@ enum KeyFlag : std::uint16_t {
   kKeyIncomplete = 1U << 8,
   kKeyVariable = 1U << 9,
   kKeyNot = 1U << 10,  // a channel, say
+  // Not shown: no key if the spec behind it locates its keyword (MIGRATE).
+  kKeyUnlessElsewhere = 1U << 11,
 };
 
 // Where keys are among the words (word 0 is the name; a subcommand counts as a word).

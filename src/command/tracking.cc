@@ -39,8 +39,8 @@ void TrackedKeys::clear() {
   items_ = 0;
 }
 
-// Remembers what a tracking client has read. What the same run changed before is told first, so that
-// a transaction that reads a key again behind its own change tracks it again.
+// Remembers what a tracking client has read. What the same run changed before is told first, so
+// that a transaction that reads a key again behind its own change tracks it again.
 void Dispatcher::track(Context& ctx, std::span<const Word> words) {
   LockedStripes& locked = *ctx.env_.stripes;
   tell_trackers(locked, changes_);

@@ -6,8 +6,8 @@
 // whoever was given a value is told when it is no longer true: the client hears of it after the
 // reply it was read with, and there is no moment between reading and remembering.
 //
-// As in Redis a key is tracked by its name alone, whatever its database, and what is remembered of a
-// client that is gone stays until the key changes.
+// As in Redis a key is tracked by its name alone, whatever its database, and what is remembered of
+// a client that is gone stays until the key changes.
 #pragma once
 
 #include <cstdint>

@@ -211,8 +211,10 @@ Status Dispatcher::exec(Context& ctx, Outcome wanted, ReplyWriter& reply) {
   UndoLog undo;  // freed without locks
   Status status = run_transaction(ctx, done, undo, wanted, reply);
   if (settings.monitored) [[unlikely]] {
-    for (const StoredRequest& request : done.queue) host_.monitor(ctx.session_, request.words);
-    host_.monitor(ctx.session_, ctx.words_);
+    for (const StoredRequest& request : done.queue) {
+      host_.monitor(ctx.session_, request.words, Origin::kClient);
+    }
+    host_.monitor(ctx.session_, ctx.words_, Origin::kClient);
   }
   return status;
 }
@@ -261,7 +263,11 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   }
   for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
 
-  LockedStripes locked(keyspace_, set);
+  LockedStripes locked(keyspace_);
+  if (!locked.lock_unless_busy(set)) [[unlikely]] {
+    discard(session);
+    return Error(aborted_exec(host_.busy_error().text()));
+  }
   LockedStripes* const outer = std::exchange(ctx.env_.stripes, &locked);
   bool dirty = session.watch_state && session.watch_state->dirty.load();
   for (const WatchedKey& key : session.watched) {
@@ -358,8 +364,7 @@ void Dispatcher::settle_transaction(Context& ctx, TransactionLog& log) {
   signal_touched(locked, changes_);
   if (log.count == 0) return;
   const Bytes words = log.finish();
-  const Lsn lsn = append(&ctx.session_, log.record_db, words, now_us_);
-  locked.held().each([&](unsigned i) { keyspace_.stripe(i).last_lsn = lsn; });
+  stamp(locked, append(&ctx.session_, log.record_db, words, now_us_));
 }
 
 void Dispatcher::add_to_log(Context& ctx, std::span<const Word> words, TransactionLog& log) {

@@ -41,8 +41,8 @@ Connection::~Connection() {
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
 }
 
-// TLS may need the socket ready the other way. Bytes that lie ready in the stream do not show at the
-// socket: a socket that can be written to then calls back at once.
+// TLS may need the socket ready the other way. Bytes that lie ready in the stream do not show at
+// the socket: a socket that can be written to then calls back at once.
 int Connection::wanted_events() const {
   int wanted = (want_disconnect_ ? UV_DISCONNECT : 0) | (want_read_ ? UV_READABLE : 0);
   if (want_write_) wanted |= tls_ && tls_->write_wants_read() ? UV_READABLE : UV_WRITABLE;

@@ -13,6 +13,7 @@ struct Loop::Handles {
   uv_prepare_t before_wait;
   uv_check_t after_wait;
   uv_idle_t idle;
+  uv_timer_t nap;  // ends the wait of run_within()
 };
 
 Loop::Loop() : handles_(std::make_unique<Handles>()) {
@@ -25,6 +26,7 @@ Loop::Loop() : handles_(std::make_unique<Handles>()) {
   uv_prepare_init(&h.loop, &h.before_wait);
   uv_check_init(&h.loop, &h.after_wait);
   uv_idle_init(&h.loop, &h.idle);
+  uv_timer_init(&h.loop, &h.nap);
   h.wake.data = h.before_wait.data = h.after_wait.data = this;
   // Timers run before the wait: what they produced must not lie there until a socket is ready.
   uv_prepare_start(&h.before_wait, [](uv_prepare_t* handle) {
@@ -42,6 +44,7 @@ Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&h.before_wait), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&h.after_wait), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&h.idle), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&h.nap), nullptr);
   uv_run(&h.loop, UV_RUN_DEFAULT);
   ASSERT(uv_loop_close(&h.loop) == 0);
   for (Task* task = inbox_.exchange(nullptr); task;) delete std::exchange(task, task->next_);
@@ -82,6 +85,19 @@ void Loop::finish_turn() {
     uv_idle_stop(&handles_->idle);
   }
   if (end_of_turn_) end_of_turn_();
+}
+
+// libuv does not promise that uv_run() may be called within a callback; it works as long as no
+// handle whose event is still to be delivered is closed meanwhile.
+void Loop::run_within(std::chrono::milliseconds wait) {
+  if (wait.count() <= 0) {
+    uv_run(native_, UV_RUN_NOWAIT);
+    return;
+  }
+  uv_update_time(native_);
+  uv_timer_start(&handles_->nap, [](uv_timer_t*) {}, static_cast<std::uint64_t>(wait.count()), 0);
+  uv_run(native_, UV_RUN_ONCE);
+  uv_timer_stop(&handles_->nap);
 }
 
 void Loop::do_not_wait() {

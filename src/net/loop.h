@@ -53,6 +53,8 @@ class Loop {
 
   // Called once a turn, after everything else; and before waiting if a timer fired.
   void set_end_of_turn(std::function<void()> callback) { end_of_turn_ = std::move(callback); }
+  // Runs one turn from within a callback of this loop: waits at most `wait` for something to do.
+  void run_within(std::chrono::milliseconds wait);
   // The next wait returns at once: there is work left for another turn. From the loop's thread.
   void do_not_wait();
 

@@ -1,7 +1,7 @@
 // TLS between a socket's bytes and a Connection, by OpenSSL; the only place that knows it.
 //
-// A TlsContext is what connections have in common: certificate, key, whom to trust, which protocols.
-// It never changes; another configuration is another context, and connections keep the one they were
+// A TlsContext is what connections have in common: certificate, key, whom to trust, protocols. It
+// never changes; another configuration is another context, and connections keep the one they were
 // made with. A TlsStream is one connection's. It reads and writes the socket itself, and never
 // waits: it says what it needs instead. The handshake is part of the first reads and writes.
 #pragma once
@@ -18,7 +18,8 @@ struct ssl_st;
 namespace memoir {
 
 struct TlsSettings {
-  enum class Peers : std::uint8_t { kUnknown, kKnown, kOptional };  // whether they show certificates
+  // Whether clients show certificates of a known authority.
+  enum class Peers : std::uint8_t { kUnknown, kKnown, kOptional };
 
   std::string cert_file, key_file, key_file_pass;
   std::string dh_params_file;

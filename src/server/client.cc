@@ -25,7 +25,10 @@ constexpr std::size_t kSubscriptionBytes = 150;
 
 }  // namespace
 
-Client* client_of(Context& ctx) { return dynamic_cast<Client*>(&ctx.session()); }
+Client* client_of(Context& ctx) {
+  Session& session = ctx.session();
+  return dynamic_cast<Client*>(session.caller ? session.caller : &session);
+}
 
 Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
                std::unique_ptr<TlsStream> tls)
@@ -94,6 +97,11 @@ void Client::use_up_caching() {
 
 void Client::on_readable() {
   if (status_->killed.load(std::memory_order_relaxed)) return close();
+  if (running_) {  // its own script goes on meanwhile
+    stalled_ = true;
+    connection_.set_reading(false);
+    return;
+  }
   if (blocked_ != Blocked::kNot || close_after_reply_) {
     // Not to be woken again and again for what is not wanted yet.
     connection_.set_reading(false);
@@ -157,6 +165,13 @@ void Client::run_requests() {
     if (closed_) return;
     worker_.follow_config();
     const Request& request = requests[next_request_];
+    if (worker_.server().keyspace().busy() &&
+        worker_.waits_for_script(*this, parser_.words(request))) [[unlikely]] {
+      blocked_ = Blocked::kByPause;
+      worker_.paused(*this);
+      break;
+    }
+    if (worker_.stopping()) [[unlikely]] break;
     if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
     ++next_request_;
     run_request(request);
@@ -181,6 +196,10 @@ void Client::run_request(const Request& request) {
       worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
   worker_.set_current(nullptr);
   running_ = false;
+  if (stalled_) [[unlikely]] {
+    stalled_ = false;
+    connection_.set_reading(true);
+  }
   // What is being loaded is on disk: nothing needs to wait for it.
   if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(reply_begin_);
@@ -232,7 +251,8 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   blocked_ = why;
   deadline_ms_ = deadline_ms;
   awaited_sync_ = synced;
-  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers;
+  status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers &&
+                              why != Blocked::kOnMigration;
   worker_.waiting(*this);
 }
 
@@ -242,7 +262,8 @@ void Client::block_on_keys(std::shared_ptr<Parked> parked) {
 }
 
 void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
-  if (blocked_ != Blocked::kOnKeys) return;  // the wait ended otherwise in the meantime
+  // Else the wait has ended otherwise in the meantime.
+  if (blocked_ != Blocked::kOnKeys && blocked_ != Blocked::kOnMigration) return;
   if (lsn > lsn_) lsn_ = lsn;
   const std::uint64_t begin = out_.end_position();
   out_.append_all(std::move(reply));
@@ -293,9 +314,9 @@ void Client::push(const SharedBytes& message, Lsn lsn) {
   append_push(running_ ? pushed_ : out_, message, lsn);
 }
 
-// While a request runs its own reply comes first, unless it has not begun: then whatever the message
-// tells of happened before. A parked request that is being served, or has been, by another worker
-// may have read what the message is about: its reply comes first too.
+// While a request runs its own reply comes first, unless it has not begun: then whatever the
+// message tells of happened before. A parked request that is being served, or has been, by another
+// worker may have read what the message is about: its reply comes first too.
 void Client::push_invalidation(const SharedBytes& message, Lsn lsn) {
   if (running_ && out_.end_position() == reply_begin_) {
     append_push(out_, message, lsn);
@@ -359,9 +380,11 @@ void Client::finish_turn(Lsn safe) {
   // Before anything is sent: what is too much for the client it does not get in part either.
   check_output_limit();
   if (closed_) return;
+  // Whoever has the reply finds the status as it says.
+  publish_state();
   send(safe);
   if (close_after_reply_ && out_.empty() && !closed_) close();
-  publish_status();
+  publish_output();
 }
 
 ClientClass Client::client_class() const {
@@ -370,17 +393,20 @@ ClientClass Client::client_class() const {
 
 // How many blocks wait behind the first kDirectOutputBytes, were they Redis's.
 std::size_t Client::queued_output_items() const {
-  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
-  const std::size_t blocks =
-      plain > kDirectOutputBytes ? (plain - 1) / kDirectOutputBytes : 0;
-  return blocks + out_.references() + pushed_.references();
+  return queued_blocks() + out_.references() + pushed_.references();
 }
 
-std::size_t Client::queued_output_bytes() const {
-  const std::size_t held = out_.size() + pushed_.size();
+std::size_t Client::queued_blocks() const {
   const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
-  const std::size_t queued = held - std::min(plain, kDirectOutputBytes);
-  return queued + queued_output_items() * kQueuedItemBytes;
+  return plain > kDirectOutputBytes ? (plain - 1) / kDirectOutputBytes : 0;
+}
+
+// Whole blocks, and large values as they are.
+std::size_t Client::queued_output_bytes() const {
+  const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
+  const std::size_t referenced = out_.size() + pushed_.size() - plain;
+  return queued_blocks() * kDirectOutputBytes + referenced +
+         queued_output_items() * kQueuedItemBytes;
 }
 
 void Client::check_output_limit() {
@@ -417,6 +443,12 @@ void Client::close() {
 // ---- figures ------------------------------------------------------------------------------------
 
 void Client::publish_status() {
+  publish_state();
+  publish_output();
+}
+
+// All but what changes by sending.
+void Client::publish_state() {
   ClientStatus& s = *status_;
   std::uint32_t flags = 0;
   if (transaction.open) flags |= kClientInTransaction;
@@ -440,24 +472,25 @@ void Client::publish_status() {
   s.shard_channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kShardChannel));
   s.queued = transaction.open ? static_cast<std::int32_t>(transaction.queue.size()) : -1;
   s.watched = static_cast<std::uint32_t>(watched.size());
-  const std::size_t held = out_.size() + pushed_.size();
-  output_peak_ = std::max(output_peak_, held);
-  s.query_bytes = running_ ? parser_.held_bytes() : parser_.query_buffer_bytes();
+  s.query_bytes = parser_.query_buffer_bytes();
   s.query_free_bytes = parser_.query_buffer_free_bytes();
   s.argument_bytes = parser_.pending_argument_bytes();
   s.queued_bytes = transaction.open ? transaction.bytes : 0;
+  s.redirection = tracking_ ? static_cast<std::int64_t>(tracking_->redirection) : -1;
+  s.resp = static_cast<unsigned>(identity.resp);
+  s.command = command_;
+}
+
+void Client::publish_output() {
+  ClientStatus& s = *status_;
+  output_peak_ = std::max(output_peak_, out_.size() + pushed_.size());
   s.reply_buffer_bytes = std::min(out_.capacity(), kDirectOutputBytes);
   s.reply_buffer_peak = std::min(output_peak_, kDirectOutputBytes);
   s.output_bytes = std::min(out_.plain_bytes() + pushed_.plain_bytes(), kDirectOutputBytes);
   s.output_items = queued_output_items();
   s.output_memory = queued_output_bytes();
-  s.redirection = tracking_ ? static_cast<std::int64_t>(tracking_->redirection) : -1;
-  if (!closed_) {
-    worker_.server().clients().account(s, memory_usage());
-  }
   s.send_blocked = connection_.send_blocked();
-  s.resp = static_cast<unsigned>(identity.resp);
-  s.command = command_;
+  if (!closed_) worker_.server().clients().account(s, memory_usage());
 }
 
 std::size_t Client::memory_usage() const {

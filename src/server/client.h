@@ -37,6 +37,7 @@ enum class Blocked : std::uint8_t {
   kOnSyncAndReplicas,  // WAITAOF that asks for replicas
   kOnShutdown,  // SHUTDOWN
   kOnWorkers,   // until all workers have taken over a change (ACL SETUSER)
+  kOnMigration,  // MIGRATE
   kByPause,     // CLIENT PAUSE
 };
 
@@ -69,6 +70,9 @@ class Client final : public Session, private ConnectionEvents {
   bool unrestricted() const { return unrestricted_; }
   bool no_evict() const { return no_evict_; }
   void set_no_evict(bool on) { no_evict_ = on; }
+  // CLIENT CAPA REDIRECT: it understands being sent to another server.
+  bool can_be_redirected() const { return can_be_redirected_; }
+  void set_can_be_redirected() { can_be_redirected_ = true; }
   void set_names(ByteView name);
   void set_library(ByteView name, ByteView version);
   // CLIENT TRACKING: null while it is off. Set by the worker's Invalidator.
@@ -100,7 +104,7 @@ class Client final : public Session, private ConnectionEvents {
   // --- what the worker does ----------------------------------------------------------------------
   // A parked request: who waits, and until when.
   void block_on_keys(std::shared_ptr<Parked> parked);
-  // The reply of a parked request.
+  // The reply of a parked request, or of a MIGRATE.
   void deliver(OutputBuffer&& reply, Lsn lsn);
   // The time is over, or CLIENT UNBLOCK; writes the reply for it. False if the reply is on its way.
   bool end_wait(UnblockReason reason);
@@ -128,6 +132,8 @@ class Client final : public Session, private ConnectionEvents {
   void close_when_sent();
   bool closed() const { return closed_; }
   void publish_status();
+  void publish_state();
+  void publish_output();
 
   // Called a few times a second.
   void cron(std::int64_t now_us);
@@ -164,6 +170,7 @@ class Client final : public Session, private ConnectionEvents {
   void refuse_input(const Error& error);
   void end_of_input();
   void check_output_limit();
+  std::size_t queued_blocks() const;
   std::size_t queued_output_items() const;
   std::size_t queued_output_bytes() const;
   std::size_t memory_usage() const;
@@ -204,8 +211,10 @@ class Client final : public Session, private ConnectionEvents {
   bool login_needed_{false};
   bool unrestricted_{false};
   bool no_evict_{false};
+  bool can_be_redirected_{false};
   bool has_written_{false};
   bool running_{false};
+  bool stalled_{false};  // there is input, which waits for the request that runs
   bool touched_{false};  // on the worker's list for the end of the turn
   bool gated_{false};    // on the worker's list of those that wait for the journal
   bool resuming_{false};
@@ -215,7 +224,7 @@ class Client final : public Session, private ConnectionEvents {
   bool closed_{false};
 };
 
-// The client whose request runs; nullptr for replay and scripts without a connection.
+// The client whose request or script runs; nullptr for replay.
 Client* client_of(Context& ctx);
 
 }  // namespace memoir

@@ -6,6 +6,7 @@
 #include "src/base/c_text.h"
 #include "src/base/log.h"
 #include "src/server/client.h"
+#include "src/server/client_filter.h"
 #include "src/server/client_line.h"
 #include "src/server/client_names.h"
 #include "src/server/client_tracking.h"
@@ -24,23 +25,13 @@ Client& self(Context& ctx) {
   return *client;
 }
 
-// A client's class as TYPE names it. Primaries and replicas come with replication.
-std::optional<ClientClass> class_named(ByteView name) {
-  if (equals_ignoring_case(name, "normal")) return ClientClass::kNormal;
-  if (equals_ignoring_case(name, "slave") || equals_ignoring_case(name, "replica") ||
-      equals_ignoring_case(name, "master")) {
-    return ClientClass::kReplica;
-  }
-  if (equals_ignoring_case(name, "pubsub")) return ClientClass::kPubSub;
-  return std::nullopt;
-}
-
-ClientClass class_of(const ClientStatus& status) {
-  return status.flags & kClientSubscriber ? ClientClass::kPubSub : ClientClass::kNormal;
-}
-
-Error unknown_type(ByteView name) {
-  return Error(fmt::format("ERR Unknown client type '{}'", c_text(name)));
+// Who asks, and which users there are.
+ClientFilter::Asker asker(Context& ctx, Client& me) {
+  return {.id = me.identity.id,
+          .now_us = ctx.dispatcher().clock().monotonic_us(),
+          .knows_user = [&users = me.worker().server().users()](ByteView name) {
+            return users.find(name) != nullptr;
+          }};
 }
 
 // The client's own status as of now, its running request included.
@@ -70,45 +61,22 @@ Status info(Context& ctx, Args, ReplyWriter& reply) {
   return ok;
 }
 
-struct ListFilter {
-  std::optional<ClientClass> type;
-  std::optional<std::vector<std::uint64_t>> ids;
-};
-
-Status read_list_filter(Args& args, ListFilter& filter) {
-  if (args.left() == 2 && args.take("TYPE")) {
-    filter.type = class_named(args.peek());
-    if (!filter.type) return unknown_type(args.peek());
-    return ok;
-  }
-  if (args.left() > 1 && args.take("ID")) {
-    filter.ids.emplace();
-    while (args.more()) {
-      filter.ids->push_back(static_cast<std::uint64_t>(args.integer("ERR Invalid client ID")));
-      if (args.failed()) return args.status();
-    }
-    return ok;
-  }
-  return args.more() ? Status(Error(kSyntaxError)) : Status(ok);
-}
-
-// CLIENT LIST [TYPE type] [ID id ...]
+// CLIENT LIST [filter ...]
 Status list(Context& ctx, Args args, ReplyWriter& reply) {
   Client& client = self(ctx);
-  ListFilter filter;
-  if (Status read = read_list_filter(args, filter); !read) return read;
+  ClientFilter filter(ClientFilter::Purpose::kList, asker(ctx, client));
+  if (Status read = filter.read(args); !read) return read;
   refresh_own(client, ctx);
   const std::int64_t now_us = ctx.dispatcher().clock().monotonic_us();
   Bytes text;
   const auto add = [&](const ClientStatus& status) {
-    if (status.killed.load(std::memory_order_relaxed)) return;
-    if (filter.type && class_of(status) != *filter.type) return;
+    if (status.killed.load(std::memory_order_relaxed) || !filter.matches(status)) return;
     append_client_line(text, status, now_us);
     text += '\n';
   };
-  ClientRegistry& clients = client.worker().server().clients();
-  if (filter.ids) {
-    for (const std::uint64_t wanted : *filter.ids) {
+  const ClientRegistry& clients = client.worker().server().clients();
+  if (const auto* ids = filter.only_ids()) {
+    for (const std::uint64_t wanted : *ids) {
       if (const auto status = clients.find(wanted)) clients.locked([&] { add(*status); });
     }
   } else {
@@ -150,75 +118,25 @@ Status on_off(Context& ctx, Args args, ReplyWriter& reply) {
 void set_no_evict(Client& client, bool on) { client.set_no_evict(on); }
 void set_no_touch(Client& client, bool on) { client.identity.no_touch = on; }
 
-struct KillFilter {
-  std::optional<std::uint64_t> id;
-  std::optional<ClientClass> type;
-  std::optional<Bytes> user, peer, local;
-  std::optional<std::int64_t> age_s;
-  bool skip_me = true;
-
-  bool matches(const ClientStatus& status, std::uint64_t my_id, std::int64_t now_us) const {
-    if (age_s && (now_us - status.connected_us) / 1'000'000 < *age_s) return false;
-    return (!id || status.id == *id) && (!type || class_of(status) == *type) &&
-           (!user || status.user == *user) && (!peer || status.peer == *peer) &&
-           (!local || status.local == *local) && !(skip_me && status.id == my_id);
-  }
-};
-
-Status read_kill_filter(Args& args, const Users& users, KillFilter& filter) {
-  while (args.more()) {
-    if (args.take("ID", 1)) {
-      filter.id = static_cast<std::uint64_t>(
-          args.integer_between(1, INT64_MAX, "ERR client-id should be greater than 0"));
-      if (args.failed()) return Error("ERR client-id should be greater than 0");
-    } else if (args.take("TYPE", 1)) {
-      const ByteView name = args.next();
-      filter.type = class_named(name);
-      if (!filter.type) return unknown_type(name);
-    } else if (args.take("ADDR", 1)) {
-      filter.peer = Bytes(args.next());
-    } else if (args.take("LADDR", 1)) {
-      filter.local = Bytes(args.next());
-    } else if (args.take("USER", 1)) {
-      const ByteView user = args.next();
-      if (!users.find(user)) return Error(fmt::format("ERR No such user '{}'", c_text(user)));
-      filter.user = Bytes(user);
-    } else if (args.take("MAXAGE", 1)) {
-      filter.age_s = args.integer("ERR maxage is not an integer or out of range");
-      if (args.failed()) return args.status();
-      if (*filter.age_s <= 0) return Error("ERR maxage should be greater than 0");
-    } else if (args.take("SKIPME", 1)) {
-      const ByteView choice = args.next();
-      filter.skip_me = equals_ignoring_case(choice, "yes");
-      if (!filter.skip_me && !equals_ignoring_case(choice, "no")) return Error(kSyntaxError);
-    } else {
-      return Error(kSyntaxError);
-    }
-  }
-  return ok;
-}
-
-std::int64_t kill_matching(Client& me, const KillFilter& filter) {
-  const std::int64_t now_us = me.worker().clock().monotonic_us();
-  return me.worker().server().kill_clients(&me, [&](const ClientStatus& status) {
-    return filter.matches(status, me.identity.id, now_us);
+std::int64_t kill_matching(Client& me, const ClientFilter& filter) {
+  return me.worker().server().kill_clients(
+      &me, [&](const ClientStatus& status) { return filter.matches(status);
   });
 }
 
 // CLIENT KILL ip:port
-// CLIENT KILL [ID id] [TYPE type] [USER name] [ADDR ip:port] [LADDR ip:port] [SKIPME yes | no]
+// CLIENT KILL filter ...
 Status kill(Context& ctx, Args args, ReplyWriter& reply) {
-  KillFilter filter;
+  Client& client = self(ctx);
+  ClientFilter filter(ClientFilter::Purpose::kKill, asker(ctx, client));
   if (args.left() == 1) {
-    filter.peer = Bytes(args.next());
-    filter.skip_me = false;
-    if (kill_matching(self(ctx), filter) == 0) return Error("ERR No such client");
+    filter.set_peer(args.next());
+    if (kill_matching(client, filter) == 0) return Error("ERR No such client");
     reply.ok();
     return ok;
   }
-  const Users& users = self(ctx).worker().server().users();
-  if (Status read = read_kill_filter(args, users, filter); !read) return read;
-  reply.integer(kill_matching(self(ctx), filter));
+  if (Status read = filter.read(args); !read) return read;
+  reply.integer(kill_matching(client, filter));
   return ok;
 }
 
@@ -273,6 +191,16 @@ Status setinfo(Context& ctx, Args args, ReplyWriter& reply) {
                              name ? "lib-name" : "lib-ver"));
   }
   name ? self(ctx).set_library(value, {}) : self(ctx).set_library({}, value);
+  reply.ok();
+  return ok;
+}
+
+// CLIENT CAPA capability [capability ...]
+// What a client says it can do; unknown capabilities are let pass, as Valkey does.
+Status capa(Context& ctx, Args args, ReplyWriter& reply) {
+  while (args.more()) {
+    if (equals_ignoring_case(args.next(), "redirect")) self(ctx).set_can_be_redirected();
+  }
   reply.ok();
   return ok;
 }
@@ -386,6 +314,8 @@ constexpr CommandSpec row(const char* name, Arity arity, std::uint32_t flags, Ha
 constexpr CommandSpec kSubcommands[] = {
     row("caching", exactly(3), kOwn, client_caching, "<YES | NO>",
         "Instructs the server whether to track the keys in the next request.", "6.0.0"),
+    row("capa", at_least(3), kOwn, capa, "<capability>...",
+        "A client claims its capability.", "8.0.0"),
     row("getname", exactly(2), kOwn, getname, "", "Returns the name of the connection.", "2.6.9"),
     row("getredir", exactly(2), kOwn, client_getredir, "",
         "Returns the client ID to which the connection's tracking notifications are redirected.",
@@ -397,7 +327,7 @@ constexpr CommandSpec kSubcommands[] = {
     row("info", exactly(2), kOwn, info, "", "Returns information about the connection.", "6.2.0"),
     row("kill", at_least(3), kOthers, kill,
         "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | "
-        "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] ...>>",
+        "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>]>...>",
         "Terminates open connections.", "2.4.0",
         "O(N) where N is the number of client connections"),
     row("list", at_least(2), kOthers, list,

@@ -41,7 +41,7 @@ void Server::evict_clients(Worker& worker, std::size_t most) {
   std::ranges::sort(candidates, std::ranges::greater());
   bool enough = false;
   for (const auto& [size, id] : candidates) {
-    enough = clients_.memory() < most;
+    enough = clients_.memory() <= most;
     if (enough) break;
     const auto status = clients_.find(id);
     if (!status || status->killed.exchange(true)) continue;
@@ -57,7 +57,7 @@ void Server::evict_clients(Worker& worker, std::size_t most) {
       owner.loop().post([&owner, id = id] { owner.kill(id); });
     }
   }
-  if (enough || clients_.memory() < most) return;
+  if (enough || clients_.memory() <= most) return;
   log_warning("Over client maxmemory after evicting all evictable clients");
   no_client_eviction_until_us_ = now_us + kFutileUs;
 }

@@ -5,9 +5,9 @@
 #include "src/base/log.h"
 
 namespace memoir {
-namespace {
 
-Bytes flag_letters(std::uint32_t flags, bool unix_socket) {
+Bytes client_flag_letters(const ClientStatus& status) {
+  const std::uint32_t flags = status.flags;
   constexpr std::pair<std::uint32_t, char> kLetters[] = {
       {kClientMonitor, 'O'},    {kClientSubscriber, 'P'},      {kClientInTransaction, 'x'},
       {kClientBlocked, 'b'},    {kClientTracking, 't'},        {kClientBrokenRedirection, 'R'},
@@ -18,13 +18,11 @@ Bytes flag_letters(std::uint32_t flags, bool unix_socket) {
   for (const auto& [flag, letter] : kLetters) {
     if (flags & flag) letters += letter;
   }
-  if (unix_socket) letters += 'U';
+  if (status.is_unix) letters += 'U';
   if (flags & kClientNoEvict) letters += 'e';
   if (flags & kClientNoTouch) letters += 'T';
   return letters.empty() ? "N" : letters;
 }
-
-}  // namespace
 
 void append_client_line(Bytes& out, const ClientStatus& s, std::int64_t now_us) {
   const CommandTable::Row* command = s.command;
@@ -35,7 +33,7 @@ void append_client_line(Bytes& out, const ClientStatus& s, std::int64_t now_us) 
       "multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} "
       "tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}",
       s.id, s.peer, s.local, s.fd, s.name, (now_us - s.connected_us) / 1'000'000,
-      idle_us > 0 ? idle_us / 1'000'000 : 0, flag_letters(s.flags, s.is_unix), +s.db, +s.channels,
+      idle_us > 0 ? idle_us / 1'000'000 : 0, client_flag_letters(s), +s.db, +s.channels,
       +s.patterns, +s.shard_channels, +s.queued, +s.query_bytes, +s.query_free_bytes,
       +s.argument_bytes, +s.queued_bytes, +s.reply_buffer_bytes, +s.reply_buffer_peak,
       +s.output_bytes, +s.output_items, +s.output_memory,

@@ -8,4 +8,7 @@ namespace memoir {
 // Appends "id=3 addr=... lib-ver=" without a line end. Under the registry's lock.
 void append_client_line(Bytes& out, const ClientStatus& status, std::int64_t now_us);
 
+// The letters behind "flags=".
+Bytes client_flag_letters(const ClientStatus& status);
+
 }  // namespace memoir

@@ -1,6 +1,7 @@
 #include "src/server/command_docs.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "src/base/glob.h"
 
@@ -56,13 +57,27 @@ ArgumentType type_of(ByteView name, const CommandSpec& spec) {
   if (is_one_of(name, {"count", "numkeys", "seconds", "milliseconds", "offset", "index", "cursor",
                        "increment", "decrement", "timeout", "rank", "num-matches", "len", "maxlen",
                        "db", "index1", "index2", "bit", "numreplicas", "numlocal", "limit", "port",
-                       "destination-db", "samples", "idle-time", "frequency"})) {
+                       "destination-db", "samples", "idle-time", "frequency", "client-id",
+                       "entries-read", "entries-added", "protover", "min-match-len"})) {
     return ArgumentType::kInteger;
   }
   const bool by_position = spec.group == Group::kList || spec.group == Group::kString ||
                            spec.group == Group::kBitmap;
   if (by_position && is_one_of(name, {"start", "stop", "end"})) return ArgumentType::kInteger;
   return ArgumentType::kString;
+}
+
+// The type behind a name's colon; none behind "ip:port".
+std::optional<ArgumentType> type_named(ByteView word) {
+  const std::size_t colon = word.rfind(':');
+  if (colon == ByteView::npos) return std::nullopt;
+  constexpr ArgumentType kSaid[] = {ArgumentType::kString, ArgumentType::kInteger,
+                                    ArgumentType::kDouble, ArgumentType::kKey,
+                                    ArgumentType::kPattern};
+  for (const ArgumentType type : kSaid) {
+    if (word.substr(colon + 1) == argument_type_name(type)) return type;
+  }
+  return std::nullopt;
 }
 
 Bytes joined_names(const std::vector<Argument>& parts) {
@@ -99,7 +114,9 @@ class SyntaxParser {
 };
 
 Argument SyntaxParser::value(ByteView name) {
-  Argument argument{.name = Bytes(name), .type = type_of(name, spec_)};
+  const auto said = type_named(name);
+  if (said) name = name.substr(0, name.rfind(':'));
+  Argument argument{.name = Bytes(name), .type = said ? *said : type_of(name, spec_)};
   if (argument.type == ArgumentType::kKey) {
     argument.key_spec = std::min(keys_seen_++, key_specs_ - 1);
   } else if (argument.type == ArgumentType::kPattern &&
@@ -187,6 +204,7 @@ void SyntaxParser::bracket(std::vector<Argument>& items) {
   if (more() && words_[at_] == kRepeat) {
     ++at_;
     inner.multiple = true;
+    inner.multiple_token = !inner.token.empty() && inner.type != ArgumentType::kPureToken;
   }
   items.push_back(std::move(inner));
 }

@@ -5,6 +5,8 @@
 //   item        := WORD word | word | '[' choice ']' | '<' choice '>'
 //   choice      := sequence ('|' sequence)*
 //
+// A word may say its type, where its name and command do not: "min:double".
+//
 // A word in capitals or of other signs is a token; a token that begins a bracket belongs to all
 // that follows it there. "x [x ...]" and "<...>..." mean one or more.
 #pragma once

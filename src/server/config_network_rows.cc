@@ -116,8 +116,8 @@ constexpr ConfigRow kTlsRows[] = {
                                "Ciphers that are allowed up to TLS 1.2, as OpenSSL lists them; "
                                "empty for its default."),
     text<&Config::tls_ciphersuites>("tls-ciphersuites",
-                                    "Cipher suites that are allowed in TLS 1.3; empty for OpenSSL's "
-                                    "default."),
+                                    "Cipher suites that are allowed in TLS 1.3; empty for "
+                                    "OpenSSL's default."),
     yes_no<&Config::tls_prefer_server_ciphers>(
         "tls-prefer-server-ciphers",
         "Whether the server's order of ciphers counts rather than the client's."),

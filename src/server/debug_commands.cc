@@ -135,6 +135,12 @@ Status debug_packed_threshold(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+Status debug_skip_checksums(Context& ctx, Args args, ReplyWriter& reply) {
+  ctx.stripes().keyspace().rdb.verify_payloads = !is_on(args.next_word());
+  reply.ok();
+  return ok;
+}
+
 // DEBUG POPULATE count [prefix [size]]
 Status debug_populate(Context& ctx, Args args, ReplyWriter& reply) {
   constexpr std::string_view kRange = "ERR value is out of range, must be positive";
@@ -171,6 +177,12 @@ Status debug_digest_value(Context& ctx, Args args, ReplyWriter& reply) {
 
 Status debug_set_active_expire(Context& ctx, Args args, ReplyWriter& reply) {
   hooks_of(ctx).set_active_expire(is_on(args.next_word()));
+  reply.ok();
+  return ok;
+}
+
+Status debug_all_commands_in_scripts(Context& ctx, Args args, ReplyWriter& reply) {
+  hooks_of(ctx).allow_all_commands_in_scripts(is_on(args.next_word()));
   reply.ok();
   return ok;
 }
@@ -324,8 +336,10 @@ constexpr DebugRow kRows[] = {
     {"segfault", 0, kAny, debug_segfault, ": ends the server by a bad memory access"},
     {"set-active-expire", 1, 1, debug_set_active_expire,
      "<0|1>: whether keys expire without being asked for"},
-    {"set-disable-deny-scripts", 1, 1, debug_accept, "<0|1>: accepted, without effect"},
-    {"set-skip-checksum-validation", 1, 1, debug_accept, "<0|1>: accepted, without effect"},
+    {"set-disable-deny-scripts", 1, 1, debug_all_commands_in_scripts,
+     "<0|1>: whether scripts may call commands that are not for scripts"},
+    {"set-skip-checksum-validation", 1, 1, debug_skip_checksums,
+     "<0|1>: 1: RESTORE ignores checksums"},
     {"sleep", 1, 1, debug_sleep, "<seconds>: stops the server for so long"},
     {"stringmatch-len", 2, 2, debug_stringmatch_len,
      "<length> <pattern>: matches a text of so many 'a'"},

@@ -125,6 +125,7 @@ struct StatFigures {
   std::uint64_t expire_cycle_ms = 0;
   std::uint64_t evicted_keys = 0;
   std::uint64_t evicted_clients = 0;
+  std::uint64_t evicted_scripts = 0;
   std::uint64_t keyspace_hits = 0;
   std::uint64_t keyspace_misses = 0;
   std::size_t channels = 0;
@@ -149,6 +150,7 @@ struct StatFigures {
   std::uint64_t denied_commands = 0;
   std::uint64_t denied_keys = 0;
   std::uint64_t denied_channels = 0;
+  std::uint64_t migration_connections = 0;  // cached, to targets of MIGRATE
 };
 
 struct ReplicationFigures {

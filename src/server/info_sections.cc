@@ -231,14 +231,16 @@ void write_stats(const InfoSources& from, InfoWriter& to) {
   to.add("expire_cycle_cpu_milliseconds", stats.expire_cycle_ms);
   to.add("evicted_keys", stats.evicted_keys);
   to.add("evicted_clients", stats.evicted_clients);
+  to.add("evicted_scripts", stats.evicted_scripts);
   write_unknown_here(to, {"total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   to.add("keyspace_hits", stats.keyspace_hits);
   to.add("keyspace_misses", stats.keyspace_misses);
   to.add("pubsub_channels", stats.channels);
   to.add("pubsub_patterns", stats.patterns);
   to.add("pubsubshard_channels", stats.shard_channels);
-  write_unknown_here(to, {"latest_fork_usec", "total_forks", "migrate_cached_sockets",
-                          "slave_expires_tracked_keys", "active_defrag_hits",
+  write_unknown_here(to, {"latest_fork_usec", "total_forks"});
+  to.add("migrate_cached_sockets", stats.migration_connections);
+  write_unknown_here(to, {"slave_expires_tracked_keys", "active_defrag_hits",
                           "active_defrag_misses", "active_defrag_key_hits",
                           "active_defrag_key_misses", "total_active_defrag_time",
                           "current_active_defrag_time"});

@@ -165,8 +165,8 @@ void Server::listen_on(std::vector<Socket> sockets, Transport transport) {
   }
 }
 
-// CONFIG SET port, tls-port or bind, on any worker. The old sockets let go of their ports first, for
-// old and new addresses may overlap; if the new ones fail, the old ones listen again.
+// CONFIG SET port, tls-port or bind, on any worker. The old sockets let go of their ports first,
+// for old and new addresses may overlap; if the new ones fail, the old ones listen again.
 Status Server::listen_elsewhere(const Config& from, const Config& to, Transport transport) {
   const bool tls = transport == Transport::kTls;
   const bool same_port = tls ? from.tls_port == to.tls_port : from.port == to.port;

@@ -51,7 +51,8 @@ Status Server::recover() {
     loading_bytes_ = progress.bytes_read;
     loading_total_bytes_ = progress.bytes_total;
   };
-  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, stopping_, load_delay_us_);
+  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, scripting_, stopping_,
+                    load_delay_us_);
   auto recovered = recover_journal(posix_file_system(), directory, options, replayer);
   if (!recovered) return recovered.error();
   const Lsn end_lsn = recovered->end_lsn;

@@ -35,11 +35,13 @@ void append_quoted(Bytes& out, ByteView text) {
 }  // namespace
 
 void Server::feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
-                           std::int64_t now_us) {
+                           Origin origin, std::int64_t now_us) {
   const CommandTable::Row* row = commands_.resolve(words);
-  if (row && (row->spec->has(kSkipMonitor) || row->spec->has(kAdmin))) return;
+  if (row && row->spec->has(kSkipMonitor) && !row->spec->has(kTellsMonitor)) return;
+  if (row && row->spec->has(kAdmin)) return;
   Bytes text = fmt::format("+{}.{:06} [{} {}]", now_us / 1'000'000, now_us % 1'000'000,
-                           session.identity.db, session.address());
+                           session.identity.db,
+                           origin == Origin::kScript ? Bytes("lua") : session.address());
   std::vector<Word> copy;
   for (const Word& word : row ? redacted(*row, words, copy) : words) {
     text += ' ';

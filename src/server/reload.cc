@@ -89,9 +89,12 @@ Status Server::reload(Context& ctx) {
 Status Server::rebuild() {
   const bool locking = keyspace_.locking();
   keyspace_.set_locking(false);
-  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, stopping_, load_delay_us_);
+  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, scripting_, stopping_,
+                    load_delay_us_);
   const Word flush{"FLUSHALL", {}};
+  const Word flush_functions[] = {{"FUNCTION", {}}, {"FLUSH", {}}};
   Status done = replayer.apply({&flush, 1}, clock_.now_us());
+  if (done) done = replayer.apply(flush_functions, clock_.now_us());
   if (done) {
     const std::string directory = join_path(config_.current()->dir, "journal");
     done = replay_all(posix_file_system(), directory, replayer);

@@ -13,32 +13,41 @@
 #include "src/base/log.h"
 #include "src/base/random.h"
 #include "src/command/dispatcher.h"
+#include "src/scripting/script_engine.h"
 
 namespace memoir {
 
 // The dispatcher's host while records are applied: there are no clients.
 class ReplayHost final : public DispatchHost {
  public:
+  explicit ReplayHost(Scripting& scripting) : scripts_(scripting) {}
+
   Status admit(Session&, const CommandTable::Row&, std::span<const Word>) override { return ok; }
   void notify(const KeyEvent&, Lsn) override {}
   void parked(Session&, const std::shared_ptr<Parked>&) override {}
   void deliver(const std::shared_ptr<Parked>&, OutputBuffer&&, Lsn) override {}
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override { garbage.clear(); }
+  ScriptEngine* script_engine() override { return &scripts_; }
+
+ private:
+  ScriptEngine scripts_;
 };
 
 class Replayer final : public RecordSink {
  public:
   // Stops with an error once `stop` is true. `delay_us`: key-load-delay.
   Replayer(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
-           const std::atomic<bool>& stop, const std::atomic<std::int64_t>& delay_us)
+           Scripting& scripting, const std::atomic<bool>& stop,
+           const std::atomic<std::int64_t>& delay_us)
       : keyspace_(keyspace),
         stop_(stop),
         delay_us_(delay_us),
+        host_(scripting),
         dispatcher_(keyspace, commands, journal, clock, host_, system_random()) {
     session_.identity.may_block = false;
   }
 
-  // One request that is no record: DEBUG RELOAD's FLUSHALL.
+  // One request that is no record: what empties the server before DEBUG RELOAD.
   Status apply(std::span<const Word> words, std::int64_t time_us) {
     session_.identity.db = 0;
     return dispatcher_.replay(session_, words, time_us);

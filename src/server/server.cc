@@ -15,7 +15,9 @@
 #include "src/command/transaction.h"
 #include "src/server/admin_rows.h"
 #include "src/server/process.h"
+#include "src/scripting/scripting_rows.h"
 #include "src/server/server_rows.h"
+#include "src/server/version.h"
 #include "src/server/worker.h"
 
 namespace memoir {
@@ -57,7 +59,8 @@ std::vector<std::span<const CommandSpec>> all_rows() {
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
                           command_commands(), debug_commands(), acl_commands(),
                           command_log_commands(), latency_commands(), memory_commands(),
-                          lolwut_commands()}) {
+                          lolwut_commands(), migrate_commands(), eval_commands(),
+                          script_commands(), function_commands()}) {
     all.push_back(rows);
   }
   return all;
@@ -79,11 +82,13 @@ Server::Server(Config config, ServerOptions options)
       keyspace_(static_cast<unsigned>(config_.current()->databases)),
       command_ids_(number_commands()),
       users_(command_ids_),
+      scripting_(kRedisVersion),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
   const auto workers =
       static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
   keyspace_.limits = encoding_limits(*now);
+  keyspace_.rdb.compression = now->rdbcompression;
   idle_journal_ = make_null_journal(random_hex(40), 0,
                                     workers == 1 ? Workers::kOne : Workers::kSeveral);
   journal_ = idle_journal_.get();
@@ -99,6 +104,7 @@ Server::Server(Config config, ServerOptions options)
 // Clients go before the journal that their sessions are known to.
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
+  migrator_.reset();
   close_listeners();
   signals_.clear();
   workers_.clear();
@@ -238,6 +244,10 @@ void Server::register_hooks() {
                       keyspace_.limits = encoding_limits(to);
                       return Status(ok);
                     });
+  config_.on_change({"rdbcompression"}, [this](const Config&, const Config& to) {
+    keyspace_.rdb.compression = to.rdbcompression;
+    return Status(ok);
+  });
 }
 
 // Enough descriptors for maxclients, as far as the system grants them.
@@ -345,6 +355,7 @@ void Server::shut_down(Shutdown how) {
 int Server::end() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  migrator_.reset();
   if (loader_.joinable()) loader_.join();
   if (file_journal_ && !loading()) {
     log_notice("Calling fsync() on the journal.");
@@ -375,21 +386,23 @@ void Server::on_progress(Lsn, Lsn synced) {
 
 // ---- pauses -------------------------------------------------------------------------------------
 
-bool Server::pauses(const Client& client, std::span<const Word> words) const {
+bool Server::pauses(const Client& client, std::span<const Word> words) {
   const PauseMode mode = pause_mode_.load(std::memory_order_relaxed);
   if (mode == PauseMode::kNone) return false;
   if (clock_.now_ms() >= pause_until_ms_.load(std::memory_order_relaxed)) return false;
   if (mode == PauseMode::kAll) return true;
-  const auto may_write = [](const CommandSpec& spec) {
-    return spec.access == Access::kWrite || spec.has(kMayReplicate);
+  const auto may_write = [this](const CommandSpec& spec, std::span<const Word> request) {
+    if (spec.access == Access::kWrite) return true;
+    return spec.has(kMayReplicate) &&
+           !declares_no_writes(scripting_, keyspace_, spec, request);
   };
   const CommandTable::Row* row = commands_.resolve(words);
   if (!row) return false;
-  if (may_write(*row->spec)) return true;
+  if (row->spec->arity.admits(words.size()) && may_write(*row->spec, words)) return true;
   // EXEC waits if anything in its queue would.
   return client.transaction.open && row->spec->has(kTransactionControl) &&
          std::ranges::any_of(client.transaction.queue, [&](const StoredRequest& request) {
-           return may_write(*request.row->spec);
+           return may_write(*request.row->spec, request.words);
          });
 }
 

@@ -25,12 +25,14 @@
 #include "src/base/clock.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
+#include "src/scripting/scripting.h"
 #include "src/server/background.h"
 #include "src/server/client_registry.h"
 #include "src/server/command_log.h"
 #include "src/server/config_store.h"
 #include "src/server/info.h"
 #include "src/server/latency.h"
+#include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/tracking.h"
@@ -86,6 +88,8 @@ class Server final : public ServerHooks, private JournalListener {
   Users& users() { return users_; }
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
+  Migrator& migrator() { return *migrator_; }
+  Scripting& scripting() { return scripting_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
@@ -93,7 +97,7 @@ class Server final : public ServerHooks, private JournalListener {
   // --- CLIENT PAUSE, any thread ------------------------------------------------------------------
   bool pausing() const { return pause_mode_.load(std::memory_order_relaxed) != PauseMode::kNone; }
   // Whether the request has to wait.
-  bool pauses(const Client& client, std::span<const Word> words) const;
+  bool pauses(const Client& client, std::span<const Word> words);
   // A pause only grows: in time, and from writes to all.
   void pause(PauseMode mode, std::int64_t until_ms);
   void unpause();
@@ -139,7 +143,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool monitored() const { return monitors_.load(std::memory_order_relaxed) > 0; }
   void change_monitors(unsigned worker, int by);
   void feed_monitors(Worker& from, const Session& session, std::span<const Word> words,
-                     std::int64_t now_us);
+                     Origin origin, std::int64_t now_us);
 
   void count_query_limit_disconnection() {
     query_limit_disconnections_.fetch_add(1, std::memory_order_relaxed);
@@ -153,7 +157,7 @@ class Server final : public ServerHooks, private JournalListener {
   // Asked by each worker at the end of its turn.
   void limit_client_memory(Worker& worker) {
     const std::size_t most = client_memory_max_.load(std::memory_order_relaxed);
-    if (most > 0 && clients_.memory() >= most) [[unlikely]] evict_clients(worker, most);
+    if (most > 0 && clients_.memory() > most) [[unlikely]] evict_clients(worker, most);
   }
   bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
   bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;
@@ -171,6 +175,7 @@ class Server final : public ServerHooks, private JournalListener {
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
   Status reload(Context& ctx) override;
+  void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
 
@@ -249,7 +254,9 @@ class Server final : public ServerHooks, private JournalListener {
   BroadcastTable broadcasts_;
   std::array<CommandLog, kCommandLogKinds> command_logs_;  // by CommandLogKind
   LatencyMonitor latency_;
+  Scripting scripting_;
   Background background_;
+  std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
   std::unique_ptr<FileJournal> file_journal_;

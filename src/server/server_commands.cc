@@ -12,7 +12,9 @@ Server& server_of(Context& ctx) { return static_cast<Server&>(hooks_of(ctx)); }
 
 // TIME
 Status time(Context& ctx, Args, ReplyWriter& reply) {
-  const std::int64_t now_us = ctx.dispatcher().clock().now_us();
+  // In transactions and scripts time stands still.
+  const std::int64_t now_us = ctx.in_transaction() ? ctx.dispatcher().run_time_us()
+                                                   : ctx.dispatcher().clock().now_us();
   reply.array(2);
   reply.bulk_integer(now_us / 1'000'000);
   reply.bulk_integer(now_us % 1'000'000);
@@ -40,6 +42,7 @@ Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   }
   if ((save && nosave) || (abort && (save || nosave || now || force))) return Error(kSyntaxError);
   if (abort) return Error("ERR No shutdown in progress.");
+  if (!nosave && ctx.dispatcher().keyspace().busy()) return ctx.dispatcher().host().busy_error();
   Client* client = client_of(ctx);
   if (!client) return Error("ERR SHUTDOWN needs a connection");
   if (!ctx.in_transaction()) client->block(Blocked::kOnShutdown, 0);
@@ -165,13 +168,13 @@ constexpr CommandSpec kCommands[] = {
         "Synchronously saves the database(s) to disk and shuts down the server.", "1.0.0",
         "O(N) when saving, where N is the total number of keys in all databases when saving data, "
         "otherwise O(1)"),
-    in_group(row("wait", exactly(3), kBlocking, wait, "numreplicas timeout",
+    in_group(row("wait", exactly(3), kConnection, wait, "numreplicas timeout:integer",
                  "Blocks until the asynchronous replication of all preceding write commands sent "
                  "by the connection is completed.",
                  "3.0.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
     in_group(row("waitaof", exactly(4), kNoScript | kConnection, waitaof,
-                 "numlocal numreplicas timeout",
+                 "numlocal numreplicas timeout:integer",
                  "Blocks until all of the preceding write commands sent by the connection are "
                  "written to the append-only file of the master and/or replicas.",
                  "7.2.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),

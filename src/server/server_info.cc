@@ -70,6 +70,7 @@ void Server::reset_stats() {
   security_log_.reset_counts();
   clear(evicted_clients_);
   background_.reset_stats();
+  scripting_.scripts.reset_stats();
   peak_memory_ = allocated_bytes();
 }
 
@@ -149,6 +150,7 @@ void Server::fill_stats(InfoSources& sources) {
     stats.evicted_keys += read(keys.evicted);
   });
   stats.loop_command_us = command_us();
+  stats.evicted_scripts = scripting_.scripts.evicted();
   stats.connections = read(connections_);
   stats.rejected_connections = read(rejected_);
   stats.query_limit_disconnections = read(query_limit_disconnections_);
@@ -157,6 +159,7 @@ void Server::fill_stats(InfoSources& sources) {
   stats.denied_commands = security_log_.count(Denial::kCommand);
   stats.denied_keys = security_log_.count(Denial::kKey);
   stats.denied_channels = security_log_.count(Denial::kChannel);
+  stats.migration_connections = migrator_->cached_connections();
   stats.evicted_clients = read(evicted_clients_);
   stats.tracked_keys = read(keyspace_.tracked().keys);
   stats.tracked_items = read(keyspace_.tracked().items);
@@ -164,6 +167,14 @@ void Server::fill_stats(InfoSources& sources) {
   stats.channels = pubsub_.count(Topic::kChannel);
   stats.patterns = pubsub_.count(Topic::kPattern);
   stats.shard_channels = pubsub_.count(Topic::kShardChannel);
+  MemoryFigures& memory = sources.memory;
+  memory.scripts_vm = scripting_.vm_memory(ScriptKind::kEval);
+  memory.scripts_cache = scripting_.scripts.memory_usage();
+  memory.scripts = scripting_.scripts.size();
+  memory.functions_vm = scripting_.vm_memory(ScriptKind::kFunction);
+  memory.functions_cache = scripting_.libraries.memory_usage();
+  memory.functions = scripting_.libraries.function_count();
+  memory.libraries = scripting_.libraries.library_count();
   sources.memory.lazy_free_pending = background_.pending();
   sources.memory.lazy_freed = background_.freed();
   const std::lock_guard lock(rates_mutex_);

@@ -15,6 +15,7 @@ std::span<const CommandSpec> command_log_commands();  // SLOWLOG, COMMANDLOG
 std::span<const CommandSpec> latency_commands();
 std::span<const CommandSpec> memory_commands();
 std::span<const CommandSpec> lolwut_commands();
+std::span<const CommandSpec> migrate_commands();
 std::span<const CommandSpec> server_commands();      // SHUTDOWN, WAIT, MONITOR, ...
 
 }  // namespace memoir

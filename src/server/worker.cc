@@ -7,6 +7,7 @@
 #include "src/base/number.h"
 #include "src/base/random.h"
 #include "src/server/redaction.h"
+#include "src/command/interlude.h"
 #include "src/server/server.h"
 
 namespace memoir {
@@ -40,6 +41,7 @@ Worker::Worker(Server& server, unsigned index)
       config_store_(server.config()),
       users_(server.users()),
       index_(index),
+      scripts_(server.scripting()),
       subscriptions_(server.pubsub(), index),
       invalidator_(*this),
       cron_timer_(loop_, [this] { cron(); }),
@@ -64,7 +66,9 @@ void Worker::use_journal(Journal& journal) {
 }
 
 void Worker::run() {
+  server_.keyspace().set_waiter(this);
   loop_.run();
+  server_.keyspace().set_waiter(nullptr);
   for (auto& [id, client] : clients_) client->close();
   destroy_closed();
 }
@@ -92,6 +96,7 @@ void Worker::take_config() {
     const std::chrono::milliseconds interval(1000 / cron_hz_);
     cron_timer_.start(interval, interval);
   }
+  limit_tracking_table();
 }
 
 DispatchSettings Worker::dispatch_settings() const {
@@ -113,6 +118,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.latency_tracking = c.latency_tracking;
   set_notable(c, settings);
+  settings.busy_reply_threshold_ms = c.busy_reply_threshold;
   settings.monitored = server_.monitored();
   settings.collation = collation_;
   return settings;
@@ -126,7 +132,8 @@ void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
   clock_.refresh();
   follow_config();
   const std::uint64_t id = status->id;
-  auto client = std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
+  auto client =
+      std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());
@@ -145,6 +152,10 @@ void Worker::kill(std::uint64_t id) {
 void Worker::unblock(std::uint64_t id, UnblockReason reason) {
   Client* client = find_client(id);
   if (!client) return;
+  if (within_) {  // to withdraw its request needs stripes
+    unblocking_.emplace_back(id, reason);
+    return;
+  }
   client->status().unblocking.store(false, std::memory_order_relaxed);
   if (client->blocked() != Blocked::kNot && client->blocked() != Blocked::kByPause) {
     client->end_wait(reason);
@@ -184,6 +195,12 @@ void Worker::destroy(Client& client) {
 // ---- the end of a turn --------------------------------------------------------------------------
 
 void Worker::end_of_turn() {
+  if (within_) {
+    write_journal(true);
+    return send_outputs();
+  }
+  if (stopping_) loop_.stop();  // the order may have come within a request
+  for (const auto& [id, reason] : std::exchange(unblocking_, {})) unblock(id, reason);
   run_waiting();
   if (expire_left_us_ > 0) expire_slice();
   limit_tracking_table();
@@ -217,9 +234,9 @@ void Worker::count_turn() {
 void Worker::limit_tracking_table() {
   constexpr std::int64_t kBudgetUs = 500;
   const auto most = static_cast<std::uint64_t>(config_->tracking_table_max_keys);
-  if (most == 0 || server_.keyspace().tracked().keys.load(std::memory_order_relaxed) <= most) {
-    return;
-  }
+  Keyspace& keyspace = server_.keyspace();
+  if (most == 0 || keyspace.tracked().keys.load(std::memory_order_relaxed) <= most) return;
+  if (keyspace.busy()) return;  // a long script has all stripes
   if (!dispatcher_->limit_tracked(most, kBudgetUs)) loop_.do_not_wait();
 }
 
@@ -261,15 +278,20 @@ void Worker::send_outputs() {
   const Lsn safe = this->safe();
   if (!gated_.empty()) release_gated(safe);
   // finish_turn() may close clients but touches none.
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     Client& client = *touched_[i];
+    if (client.running_) {  // this is a turn within its request
+      touched_[kept++] = &client;
+      continue;
+    }
     client.finish_turn(safe);
     if (client.gated_by() != 0 && !client.gated_) {
       client.gated_ = true;
       gated_.push_back(&client);
     }
   }
-  touched_.clear();
+  touched_.resize(kept);
   if (!sync_waits_.empty()) end_sync_waits();
   if (!gated_.empty() || !sync_waits_.empty()) watch_journal(safe);
 }
@@ -348,6 +370,7 @@ void Worker::arm_deadlines() {
 }
 
 void Worker::deadlines_due() {
+  if (within_) return;  // afterwards
   clock_.refresh();
   const std::int64_t now_ms = clock_.now_ms();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
@@ -383,10 +406,17 @@ void Worker::write_wait_result(const Client& client, TimeoutReply on_timeout, Re
       return reply.ok();
     case Blocked::kOnShutdown:
       return reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    case Blocked::kOnMigration:
     case Blocked::kByPause:
     case Blocked::kNot:
       return;
   }
+}
+
+Lsn Worker::run_again(Session& session, const StoredRequest& request, ReplyWriter& reply) {
+  clock_.refresh();
+  follow_config();
+  return dispatcher_->run_again(session, request, reply).lsn;
 }
 
 void Worker::accept_delivery(Delivery&& delivery) {
@@ -402,8 +432,8 @@ Status Worker::admit(Session& session, const CommandTable::Row& row,
   Client& client = *current_;
   client.set_command(row);
   if (client.unrestricted() && client.rights_version() == users_.version() &&
-      client.subscriptions().total() == 0 && !server_.loading() && !row.spec->has(kProtected))
-      [[likely]] {
+      client.subscriptions().total() == 0 && !server_.loading() && !row.spec->has(kProtected) &&
+      !server_.keyspace().busy()) [[likely]] {
     return ok;
   }
   return refuse_special(client, row, words);
@@ -431,6 +461,7 @@ Status Worker::refuse_special(Client& client, const CommandTable::Row& row,
   if (server_.loading() && !spec.has(kLoading)) {
     return Error("LOADING Redis is loading the dataset in memory");
   }
+  if (server_.keyspace().busy() && !spec.has(kAllowBusy)) return busy_error();
   return ok;
 }
 
@@ -573,6 +604,7 @@ void Worker::notable(Session& session, const CommandTable::Row& row, std::span<c
 
 // A parked request runs in a session that knows only its client's number.
 Worker::Sender Worker::sender_of(Session& session) const {
+  if (session.caller) return {};  // a script's command, as in Redis
   if (session.proxied_journal_session == 0 && client_behind(session)) {
     return {session.address(), session.client_name()};
   }
@@ -595,12 +627,48 @@ void Worker::remove_monitor(Client& client) {
   if (std::erase(monitors_, &client) > 0) server_.change_monitors(index_, -1);
 }
 
-void Worker::monitor(Session& session, std::span<const Word> words) {
-  server_.feed_monitors(*this, session, words, clock_.now_us());
+void Worker::monitor(Session& session, std::span<const Word> words, Origin origin) {
+  server_.feed_monitors(*this, session, words, origin, clock_.now_us());
 }
 
 void Worker::feed_monitors(const SharedBytes& line) {
   for (Client* client : monitors_) client->push(line, 0);
+}
+
+// ---- beside a script ----------------------------------------------------------------------------
+
+Error Worker::busy_error() const { return server_.scripting().busy_error(); }
+
+bool Worker::waits_for_script(const Client& client, std::span<const Word> words) const {
+  if (server_.keyspace().locked_by_this_thread()) return false;
+  const CommandTable::Row* row = server_.commands().resolve(words);
+  if (!row || !row->spec->has(kAllowBusy)) return false;  // refused, or answered by the script
+  return row->spec->locks != Locks::kNone || !client.watched.empty();
+}
+
+// One turn in the midst of a request: of the script that runs here, or of one that waits for
+// stripes that a script on another worker holds. What needs stripes or ends clients is left for
+// later.
+void Worker::serve_within(std::chrono::milliseconds wait) {
+  if (within_) return;
+  within_ = true;
+  Client* const running = std::exchange(current_, nullptr);
+  {
+    const Dispatcher::Interlude aside(*dispatcher_);
+    clock_.refresh();
+    loop_.run_within(wait);
+  }
+  current_ = running;
+  within_ = false;
+  arm_deadlines();
+  if (!closing_.empty() || !resuming_.empty() || !unblocking_.empty()) loop_.do_not_wait();
+}
+
+void Worker::while_waiting() {
+  constexpr std::chrono::milliseconds kInterval(10);
+  // Out of the loop (at the end), or within a turn like this one, there is nobody to serve.
+  if (within_ || stopping_) return;
+  serve_within(kInterval);
 }
 
 // ---- now and then -------------------------------------------------------------------------------
@@ -612,8 +680,14 @@ void Worker::cron() {
   clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
-  if (!server_.loading()) start_expiry();
-  if (index_ == 0) server_.cron();
+  const bool open = !server_.loading() && !server_.keyspace().busy();
+  if (open) start_expiry();
+  if (index_ == 0) {
+    // Where no command does: the limit was lowered, or other memory has grown.
+    constexpr std::int64_t kEvictionUs = 1000;
+    if (open) dispatcher_->evict_some(kEvictionUs);
+    server_.cron();
+  }
   KeyspaceStats::bump(stats_.cron_us, static_cast<std::uint64_t>(clock_.monotonic_us() - began_us));
 }
 

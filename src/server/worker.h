@@ -23,6 +23,7 @@
 #include "src/command/dispatcher.h"
 #include "src/net/loop.h"
 #include "src/net/socket.h"
+#include "src/scripting/script_engine.h"
 #include "src/server/client.h"
 #include "src/server/config_store.h"
 #include "src/server/pubsub.h"
@@ -63,7 +64,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> cron_us{0};     // and what is done now and then
 };
 
-class Worker final : public DispatchHost {
+class Worker final : public DispatchHost, private StripeWaiter {
  public:
   Worker(Server& server, unsigned index);
   ~Worker() override;
@@ -113,6 +114,9 @@ class Worker final : public DispatchHost {
 
   // Sends a message to the subscribers of all workers; returns how many get it.
   std::size_t publish(Topic topic, ByteView channel, ByteView text, Lsn lsn);
+
+  // A request of a client that waited in another way than on keys: see Dispatcher::run_again().
+  Lsn run_again(Session& session, const StoredRequest& request, ReplyWriter& reply);
 
   // --- what clients tell -------------------------------------------------------------------------
   void set_current(Client* client) { current_ = client; }
@@ -184,9 +188,17 @@ class Worker final : public DispatchHost {
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
   void evicted(std::int64_t us) override;
+  void ran_nested() override { count_commands(1); }
   void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                const RunFigures& figures) override;
-  void monitor(Session& session, std::span<const Word> words) override;
+  void monitor(Session& session, std::span<const Word> words, Origin origin) override;
+  ScriptEngine* script_engine() override { return &scripts_; }
+  void serve_meanwhile() override { serve_within(std::chrono::milliseconds(0)); }
+  bool stopping() const override { return stopping_; }
+  Error busy_error() const override;
+
+  // Whether a request that runs beside a busy script must wait for it, because it needs stripes.
+  bool waits_for_script(const Client& client, std::span<const Word> words) const;
 
   // MONITOR: `line` goes to this worker's monitors.
   void add_monitor(Client& client);
@@ -229,6 +241,8 @@ class Worker final : public DispatchHost {
     Bytes address, name;
   };
   Sender sender_of(Session& session) const;
+  void serve_within(std::chrono::milliseconds wait);
+  void while_waiting() override;
 
   Server& server_;
   const ConfigStore& config_store_;
@@ -240,6 +254,7 @@ class Worker final : public DispatchHost {
   std::uint64_t config_version_{0};
   std::shared_ptr<const Collation> collation_;
   RequestLimits request_limits_;
+  ScriptEngine scripts_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Dispatcher> former_dispatcher_;  // others may still read its counters
   std::atomic<Dispatcher*> shared_dispatcher_{nullptr};
@@ -266,7 +281,9 @@ class Worker final : public DispatchHost {
   std::vector<Client*> monitors_;
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // wall-clock ms, client
   std::atomic<bool> wants_progress_{false};
+  std::vector<std::pair<std::uint64_t, UnblockReason>> unblocking_;  // when no script runs
   std::int64_t expire_left_us_{0};
+  bool within_{false};  // a turn within a request: clients are served that need no keys
   std::int64_t turn_began_us_{0};  // 0: nothing to do yet
   std::uint64_t commands_before_{0};  // the turn
   bool stopping_{false};

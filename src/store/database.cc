@@ -132,7 +132,7 @@ bool Database::expire_members(Entry* entry, std::uint64_t hash, std::size_t most
   } else if (value->earliest_member_ms() == kNoExpiry) {
     unlist_members(entry, hash);
   }
-  after_change(key, hash);
+  after_change(key, hash, false);  // nobody waits for less
   return lives;
 }
 

@@ -31,4 +31,64 @@ void Keyspace::advance_position(Lsn lsn) {
   }
 }
 
+// ---- a busy keyspace ----------------------------------------------------------------------------
+
+void Keyspace::set_busy(bool busy) {
+  owner_.store(busy ? pthread_self() : 0, std::memory_order_relaxed);
+  busy_.store(busy, std::memory_order_release);
+}
+
+void Keyspace::set_waiter(StripeWaiter* waiter) {
+  const std::lock_guard lock(waiters_mutex_);
+  if (waiter) {
+    waiters_[pthread_self()] = waiter;
+  } else {
+    waiters_.erase(pthread_self());
+  }
+}
+
+// Locks are short but for a busy keyspace's, which becomes known within this time.
+bool Keyspace::wait_for(unsigned index, Patience patience) {
+  constexpr std::chrono::milliseconds kInterval(10);
+  Mutex& mutex = stripes_[index].mutex;
+  while (!mutex.try_lock_for(kInterval)) {
+    if (!busy()) continue;
+    if (patience == Patience::kUntilBusy) return false;
+    wait_otherwise();
+  }
+  // Free, but busy: that run was broken off.
+  if (patience == Patience::kForever || !busy()) return true;
+  mutex.unlock();
+  return false;
+}
+
+void Keyspace::wait_otherwise() {
+  StripeWaiter* waiter = nullptr;
+  {
+    const std::lock_guard lock(waiters_mutex_);
+    const auto found = waiters_.find(pthread_self());
+    if (found != waiters_.end()) waiter = found->second;
+  }
+  if (waiter) waiter->while_waiting();
+}
+
+bool LockedStripes::lock_unless_busy(const StripeSet& set) {
+  if (!keyspace_.locking()) {
+    held_ = set;
+    return true;
+  }
+  if (borrow()) {
+    held_ = set;
+    return true;
+  }
+  if (keyspace_.busy()) return false;
+  bool locked = true;
+  set.each([&](unsigned i) {
+    locked = locked && keyspace_.lock_stripe(i, Keyspace::Patience::kUntilBusy);
+    if (locked) held_.add(i);
+  });
+  if (!locked) unlock();
+  return locked;
+}
+
 }  // namespace memoir

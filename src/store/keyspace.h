@@ -8,11 +8,15 @@
 // Databases are numbered by clients; SWAPDB exchanges numbers, not contents.
 #pragma once
 
+#include <pthread.h>
+
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "src/base/mutex.h"
@@ -67,6 +71,7 @@ struct StripeSet {
   void add_all() { bits.fill(~0ULL); }
   bool has(unsigned stripe) const { return (bits[stripe / 64] >> (stripe % 64)) & 1; }
   bool empty() const { return (bits[0] | bits[1] | bits[2] | bits[3]) == 0; }
+  bool all() const { return (bits[0] & bits[1] & bits[2] & bits[3]) == ~0ULL; }
   StripeSet& operator|=(const StripeSet& other) {
     for (std::size_t i = 0; i < bits.size(); ++i) bits[i] |= other.bits[i];
     return *this;
@@ -92,10 +97,24 @@ class ChangeObserver {
                              const Bucket* bucket) = 0;
 };
 
+// How values are serialized and read back.
+struct RdbSettings {
+  bool compression = true;      // the directive rdbcompression
+  bool verify_payloads = true;  // false: RESTORE ignores checksums (DEBUG)
+};
+
 // How much is tracked in all stripes; changed under the lock of the stripe concerned.
 struct TrackedTotals {
   std::atomic<std::uint64_t> keys{0};
   std::atomic<std::uint64_t> items{0};  // pairs of a key and a client
+};
+
+// What a thread does while it waits for a stripe of a busy keyspace: a worker serves the clients
+// that need no keys. Called again and again until the stripe is free.
+class StripeWaiter {
+ public:
+  virtual ~StripeWaiter() = default;
+  virtual void while_waiting() = 0;
 };
 
 class Keyspace {
@@ -136,8 +155,38 @@ class Keyspace {
 
   // Read under any stripe lock; changed while all stripes are locked.
   EncodingLimits limits;
+  RdbSettings rdb;
+
+  // End of the last record that concerns all stripes. Under any stripe lock; changed under all.
+  Lsn exclusive_lsn() const { return exclusive_lsn_; }
+  void set_exclusive_lsn(Lsn lsn) { exclusive_lsn_ = lsn; }
+
+  // --- a run that keeps all stripes locked for long (a script)
+  // By the thread of that run, between two of its commands: whoever waits for a stripe may give up
+  // or go on with something else, and that thread itself may lock stripes anew. A run that never
+  // ends in good order (the server stops in its midst) leaves the keyspace busy for good.
+  void set_busy(bool busy);
+  // Any thread.
+  bool busy() const { return busy_.load(std::memory_order_acquire); }
+  // Whether that run is this thread's, further up.
+  bool locked_by_this_thread() const {
+    const pthread_t owner = owner_.load(std::memory_order_relaxed);
+    return owner != 0 && pthread_equal(owner, pthread_self());
+  }
+  // What the calling thread does meanwhile; null: it just waits.
+  void set_waiter(StripeWaiter* waiter);
 
  private:
+  friend class LockedStripes;
+
+  enum class Patience : bool { kForever, kUntilBusy };
+  // False: the keyspace is busy, and the caller did not want to wait that long.
+  bool lock_stripe(unsigned index, Patience patience) {
+    return stripes_[index].mutex.try_lock() || wait_for(index, patience);
+  }
+  bool wait_for(unsigned index, Patience patience);
+  void wait_otherwise();
+
   std::unique_ptr<Stripe[]> stripes_;
   // All in one array, a line each, so that a table is found without following pointers.
   std::unique_ptr<Shard[]> shards_;
@@ -146,7 +195,12 @@ class Keyspace {
   std::atomic<bool> broadcasting_{false};
   TrackedTotals tracked_;
   ChangeObserver* observer_{nullptr};
+  Lsn exclusive_lsn_{0};
   bool locking_{true};
+  std::atomic<bool> busy_{false};
+  std::atomic<pthread_t> owner_{0};  // who holds all stripes while the keyspace is busy
+  std::mutex waiters_mutex_;
+  std::map<pthread_t, StripeWaiter*> waiters_;
 };
 
 // The proof that some stripes are locked; unlocks them at its end. Locks are taken in ascending
@@ -162,18 +216,34 @@ class LockedStripes {
 
   void lock(const StripeSet& set) {
     held_ = set;
-    if (keyspace_.locking()) held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.lock(); });
+    if (!keyspace_.locking() || borrow()) return;
+    held_.each([&](unsigned i) { keyspace_.lock_stripe(i, Keyspace::Patience::kForever); });
   }
+  // The same, but false (and nothing is locked) if the keyspace is busy or gets so meanwhile.
+  bool lock_unless_busy(const StripeSet& set);
   void lock_one(unsigned stripe) {
     held_.add(stripe);
-    if (keyspace_.locking()) keyspace_.stripe(stripe).mutex.lock();
+    if (!keyspace_.locking() || borrow()) return;
+    keyspace_.lock_stripe(stripe, Keyspace::Patience::kForever);
+  }
+  bool lock_one_unless_busy(unsigned stripe) {
+    if (keyspace_.locking() && !borrow() &&
+        !keyspace_.lock_stripe(stripe, Keyspace::Patience::kUntilBusy)) {
+      return false;
+    }
+    held_.add(stripe);
+    return true;
   }
   void unlock() {
-    if (keyspace_.locking()) held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.unlock(); });
+    if (keyspace_.locking() && !borrowed_) {
+      held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.unlock(); });
+    }
+    borrowed_ = false;
     held_ = {};
   }
 
   const StripeSet& held() const { return held_; }
+  bool holds_all() const { return held_.all(); }
   Keyspace& keyspace() const { return keyspace_; }
 
   Stripe& stripe(unsigned index) const {
@@ -202,8 +272,12 @@ class LockedStripes {
   }
 
  private:
+  // Whether this thread has them all already, further up.
+  bool borrow() { return borrowed_ = keyspace_.locked_by_this_thread(); }
+
   Keyspace& keyspace_;
   StripeSet held_;
+  bool borrowed_{false};
 };
 
 }  // namespace memoir

@@ -13,6 +13,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/result.h"
+#include "src/store/rdb_format.h"
 
 namespace memoir {
 
@@ -33,6 +34,8 @@ inline constexpr std::int64_t kNoMember = -2;
 
 // Moments at which members end are below this, as in Redis.
 inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
+
+class RdbWriter;
 
 class Object {
  public:
@@ -56,6 +59,10 @@ class Object {
   // or for whole elements whose digests are xored (unordered types), as Redis's xorObjectDigest
   // does.
   virtual void digest(class DigestSink& sink) const = 0;
+  // How the value is written in the RDB format: the lowest type that holds it in its present
+  // encoding, and then the value itself.
+  virtual RdbType rdb_type() const = 0;
+  virtual void save(RdbWriter& out) const = 0;
 
   // --- members that end
   // ----------------------------------------------------------------------------- Whether members
@@ -63,6 +70,11 @@ class Object {
   virtual bool members_may_end() const { return false; }
   // The earliest moment at which a member ends; kNoExpiry if none does.
   virtual std::int64_t earliest_member_ms() const { return kNoExpiry; }
+  // Whether all members end before `now_ms`.
+  virtual bool has_ended(std::int64_t now_ms) const {
+    (void)now_ms;
+    return false;
+  }
   // When a member ends: kNoExpiry if it does not, kNoMember if it is not there.
   virtual std::int64_t member_ms(ByteView member) const {
     (void)member;

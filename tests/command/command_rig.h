@@ -126,6 +126,27 @@ class TestHost final : public DispatchHost {
     delivered[parked->identity.id] += reply.flatten();
     order.push_back(parked->identity.id);
   }
+  // As "key>1,2" for those who track it, "key*" for broadcasts, "key*server" if it expired, "all".
+  void invalidate(std::vector<Invalidation>&& invalidations, std::uint64_t source,
+                  Lsn lsn) override {
+    const std::lock_guard lock(mutex_);
+    for (const Invalidation& each : invalidations) {
+      if (!invalidated.empty()) invalidated += ' ';
+      if (each.all_keys) {
+        invalidated += "all";
+        continue;
+      }
+      invalidated += each.key;
+      if (!each.trackers.empty()) invalidated += '>';
+      for (const Tracker tracker : each.trackers) {
+        if (invalidated.back() != '>') invalidated += ',';
+        invalidated += std::to_string(client_of_tracker(tracker));
+      }
+      if (each.broadcast) invalidated += each.by_server ? "*server" : "*";
+    }
+    invalidation_source = source;
+    invalidation_lsn = lsn;
+  }
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override {
     freed += garbage.size();
     garbage.clear();
@@ -134,7 +155,7 @@ class TestHost final : public DispatchHost {
     const std::lock_guard lock(mutex_);
     errors.emplace_back(error);
   }
-  void monitor(Session&, std::span<const Word> words) override {
+  void monitor(Session&, std::span<const Word> words, Origin) override {
     for (const Word& word : words) monitored += Bytes(word.text) + " ";
     monitored += "/ ";
   }
@@ -153,8 +174,16 @@ class TestHost final : public DispatchHost {
     return std::exchange(delivered[id], {});
   }
 
+  Bytes take_invalidated() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(invalidated, {});
+  }
+
   Bytes refusal;
   Bytes events;
+  Bytes invalidated;
+  std::uint64_t invalidation_source = 0;
+  Lsn invalidation_lsn = 0;
   Bytes monitored;
   std::vector<Bytes> errors;
   std::vector<Bytes> slowed;

@@ -95,11 +95,6 @@ TEST_CASE("a hash keeps what a map keeps", "[hash]") {
       });
     } while (cursor != 0);
     REQUIRE(scanned == model);
-    if (hash.pack()) {
-      Hash loaded;
-      REQUIRE(loaded.load_packed(hash.pack()->copy(), limits));
-      REQUIRE(contents(loaded) == model);
-    }
   }
 }
 
@@ -147,18 +142,6 @@ TEST_CASE("samples of a hash are fields of it, distinct if asked for", "[hash]")
       CHECK(distinct.size() == std::min<std::size_t>(count, static_cast<std::size_t>(size)));
     }
   }
-}
-
-TEST_CASE("a hash refuses a listpack that is none of a hash", "[hash]") {
-  const EncodingLimits limits;
-  Listpack odd;
-  for (const char* v : {"a", "1", "b"}) odd.append(ByteView(v));
-  Listpack twice = odd.copy();
-  odd.append(ByteView("2"));
-  CHECK(Hash().load_packed(std::move(odd), limits));
-  CHECK_FALSE(Hash().load_packed(twice.copy(), limits));
-  for (const char* v : {"2", "a", "3"}) twice.append(ByteView(v));
-  CHECK_FALSE(Hash().load_packed(std::move(twice), limits));
 }
 
 TEST_CASE("a short field with its value takes one small block", "[hash]") {

@@ -136,15 +136,6 @@ TEST_CASE("a list keeps what a deque keeps", "[list]") {
     const auto copy = list.copy();
     REQUIRE(contents(static_cast<const List&>(*copy)) == model);
     REQUIRE(copy->memory_usage(0) > 0);
-
-    List loaded;
-    list.each_node([&](bool plain, ByteView bytes) {
-      if (plain) loaded.load_plain(SharedBytes::copy_of(bytes));
-      else loaded.load_packed(Listpack::from_bytes(bytes));
-    });
-    loaded.settle_loaded(limits);
-    REQUIRE(loaded.verify());
-    REQUIRE(contents(loaded) == model);
   }
 }
 

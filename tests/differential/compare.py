@@ -7,6 +7,7 @@ A comparison's name says what a command leaves open:
   pairs    the order of name-value pairs (a flat array in RESP2, a map in RESP3)
   score    how a double is written ("0.1" or "0.10000000000000001"): the numbers are equal
   ttl      some seconds, pttl: likewise in milliseconds (a busy machine delays one side)
+  ttls     arrays of them, pttls: likewise
   few      a few: keys whose time is over may still be counted
   scan     which elements a cursor's step returns; a scan completed by both in one step is a set
   random   which elements are picked, but not how many
@@ -110,6 +111,12 @@ def within(a, b, tolerance):
     return same(a, b)
 
 
+def all_within(a, b, tolerance):
+    if type(a) is list and type(b) is list:
+        return len(a) == len(b) and all(within(x, y, tolerance) for x, y in zip(a, b))
+    return same(a, b)
+
+
 def same_scan(a, b):
     if not (type(a) is list and type(b) is list):
         return same(a, b)
@@ -175,6 +182,8 @@ COMPARISONS = {
     "score": same_numbers,
     "ttl": lambda a, b: within(a, b, 10),
     "pttl": lambda a, b: within(a, b, 10000),
+    "ttls": lambda a, b: all_within(a, b, 10),
+    "pttls": lambda a, b: all_within(a, b, 10000),
     "scan": same_scan,
     "random": same_shape,
     "pop": same_shape,

@@ -12,6 +12,9 @@ import re
 
 import grammar_admin
 import grammar_bits
+import grammar_fieldttl
+import grammar_scripts
+import grammar_serial
 import grammar_stream
 import words
 
@@ -289,7 +292,8 @@ BLOCKING = {
      b"BZMPOP"}
 
 # The topics with files of their own.
-for _topic in (grammar_admin, grammar_bits, grammar_stream):
+for _topic in (grammar_admin, grammar_bits, grammar_fieldttl, grammar_scripts, grammar_serial,
+               grammar_stream):
     ROWS += _topic.ROWS
     NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
     NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())

@@ -18,6 +18,11 @@ REPLIES = [
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
+    (("OBJECT",), r"'listpackex'", r"'listpack'",
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
+    (("TTL", "PTTL", "PERSIST"),
+     r"\(error\) ERR wrong number of arguments for '(ttl|pttl|persist)' command", ANY,
+     "a member may be named, as in KeyDB"),
     (("SORT", "SORT_RO"), r"\(error\) ERR One or more scores can't be converted into double", ANY,
      "Redis looks at errno, which an earlier number may have left at \"out of range\""),
     (("XREAD",), r"\(error\) ERR Invalid stream ID specified as stream command argument", ANY,
@@ -47,6 +52,9 @@ REPLIES_BEFORE_7_2 = [
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
+    (("COMMAND GETKEYS PFMERGE", "COMMAND GETKEYSANDFLAGS PFMERGE"),
+     r"\(error\) ERR Invalid arguments specified for command", r"\[.*\]",
+     "Redis finds no keys where there are no sources"),
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
@@ -64,6 +72,8 @@ def fits_set_listpack(content):
 ENCODINGS = [
     ("zset", "skiplist", "listpack", lambda content: len(content) <= 256,
      "Redis's SORT leaves a sorted set in its large form"),
+    ("hash", "listpackex", "listpack", lambda content: True,
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
 ]
 ENCODINGS_BEFORE_7_2 = [
     ("list", "quicklist", "listpack", lambda content: True,
@@ -77,6 +87,9 @@ ENCODINGS_BEFORE_7_2 = [
 
 # Fields of COMMAND INFO that may differ: (command, field, reason).
 COMMAND_INFO = [
+    ("ttl", "arity", "a member may be named, as in KeyDB"),
+    ("pttl", "arity", "a member may be named, as in KeyDB"),
+    ("persist", "arity", "a member may be named, as in KeyDB"),
     ("multi", "arity", "MULTI ROLLBACK"),
     ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
@@ -125,6 +138,8 @@ def changes_queueing(request):
     name = request[0].upper()
     if name == b"COMMAND":
         return len(request) < 4
+    if name in (b"TTL", b"PTTL", b"PERSIST"):
+        return len(request) >= 3
     return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 

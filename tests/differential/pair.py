@@ -295,8 +295,10 @@ class Pair:
             if x is None or y is None:
                 raise Difference([b"STATE", key], Simple(repr(x).encode()), Simple(
                     repr(y).encode()), "a key of database %d exists on one side" % db)
-            for field in ("type", "content", "encoding", "order", "pttl"):
+            for field in ("type", "content", "encoding", "order", "pttl", "ends"):
                 if x[field] == y[field] or (field == "order" and None in (x[field], y[field])):
+                    continue
+                if field == "ends" and compare.all_within(x[field], y[field], 10000):
                     continue
                 if field == "pttl" and x[field] >= 0 and abs(x[field] - y[field]) <= 10000:
                     continue
@@ -328,6 +330,7 @@ class Pair:
                 if kind == b"stream":
                     content[(db, key)] = {
                         "type": "stream", "encoding": encoding, "order": None, "pttl": pttl,
+                        "ends": [],
                         "content": grammar_stream.content(connection, key)}
                     continue
                 if kind not in reads:  # it expired just now, or is of a type not compared
@@ -335,7 +338,11 @@ class Pair:
                 command = reads[kind]
                 value = connection.call(command[0], key, *command[1:])
                 order = None  # of a small hash's fields
+                ends = []  # of its fields, if both servers let them end
                 if kind == b"hash":
+                    if value and b"HPEXPIRETIME" in self.rows.names:
+                        fields = sorted(value[::2])
+                        ends = connection.call("HPEXPIRETIME", key, "FIELDS", len(fields), *fields)
                     order = value if encoding == b"listpack" else None
                     value = compare.pairs_of(value)
                 elif kind == b"set":
@@ -343,7 +350,7 @@ class Pair:
                 elif kind == b"zset":
                     value = [item if i % 2 == 0 else float(item) for i, item in enumerate(value)]
                 content[(db, key)] = {"type": kind.decode(), "encoding": encoding, "content": value,
-                                      "order": order, "pttl": pttl}
+                                      "order": order, "pttl": pttl, "ends": ends}
         connection.call("SELECT", 0)
         return content
 

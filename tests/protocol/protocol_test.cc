@@ -187,6 +187,32 @@ TEST_CASE("an output buffer refers to large values and gives memory back", "[pro
   CHECK(moved.begin_position() == all.size());
 }
 
+// Goal: a reply beyond a client's limit takes no memory, however much is written.
+// Method: far more than the limit, by all ways of writing; positions go on.
+TEST_CASE("an output buffer throws away what is beyond its limit", "[protocol]") {
+  constexpr std::size_t kLimit = 100'000;
+  OutputBuffer out;
+  out.set_limit(kLimit);
+  ReplyWriter writer(out, Resp::kV2);
+  writer.bulk(Bytes(kLimit / 2, 'x'));
+  CHECK_FALSE(out.overflowed());
+  CHECK_FALSE(writer.unwanted());
+  const SharedBytes large = SharedBytes::copy_of(Bytes(kLimit, 'x'));
+  const ReplyWriter::Mark mark = writer.begin();
+  for (int i = 0; i < 1000; ++i) {
+    writer.bulk(large);
+    writer.bulk(Bytes(1000, 'y'));
+    REQUIRE(out.memory_usage() < 2 * kLimit);
+  }
+  CHECK(out.overflowed());
+  CHECK(writer.unwanted());
+  CHECK(large.unique());
+  const std::uint64_t end = out.end_position();
+  writer.end_array(mark, 2000);
+  out.truncate(mark);
+  CHECK(out.end_position() >= end);
+}
+
 TEST_CASE("replies have their forms in both versions", "[protocol]") {
   using W = ReplyWriter;
   check_reply([](W& w) { w.simple("PONG"); }, "+PONG\r\n", "+PONG\r\n");

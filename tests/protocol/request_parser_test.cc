@@ -235,6 +235,38 @@ TEST_CASE("a request of very many words may trickle in", "[protocol]") {
   CHECK(parser.memory_usage() == 0);
 }
 
+TEST_CASE("what waits in an incomplete request is counted", "[protocol]") {
+  RequestParser parser;
+  const Bytes start = "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$100000\r\nxx";
+  const RequestParser::Space space = parser.space();
+  std::memcpy(space.data, start.data(), start.size());
+  parser.received(start.size());
+  REQUIRE(parser.parse({}));
+  CHECK(parser.requests().empty());
+  CHECK(parser.pending_argument_bytes() == 6);
+  CHECK(parser.query_buffer_bytes() == 2);
+  CHECK(parser.query_buffer_free_bytes() >= 99998);
+  CHECK(parser.memory_usage() > 100000);
+
+  // An idle connection keeps what has come, and goes on where it was.
+  parser.shrink();
+  CHECK(parser.memory_usage() < 50000);
+  CHECK(parser.query_buffer_bytes() == 2);
+  Bytes rest(99998, 'y');
+  rest += "\r\n";
+  for (ByteView left = rest; !left.empty();) {
+    const RequestParser::Space room = parser.space();
+    const std::size_t taken = std::min(left.size(), std::min<std::size_t>(room.size, 10000));
+    std::memcpy(room.data, left.data(), taken);
+    parser.received(taken);
+    left.remove_prefix(taken);
+    REQUIRE(parser.parse({}));
+  }
+  REQUIRE(parser.requests().size() == 1);
+  const std::span<const Word> words = parser.words(parser.requests()[0]);
+  CHECK(words[2].text == "xx" + Bytes(99998, 'y'));
+}
+
 TEST_CASE("protocol errors have Redis's texts", "[protocol]") {
   CHECK(error_of("*abc\r\n") == "ERR Protocol error: invalid multibulk length");
   CHECK(error_of("*\r\n") == "ERR Protocol error: invalid multibulk length");

@@ -12,7 +12,7 @@ Bytes shown(std::uint32_t flags, const std::vector<Bytes>& request) {
   for (const Bytes& text : request) words.push_back({text, {}});
   std::vector<Word> copy;
   Bytes text;
-  for (const Word& word : redacted({.spec = &spec}, words, copy)) {
+  for (const Word& word : redacted({.spec = &spec, .name = spec.name}, words, copy)) {
     if (!text.empty()) text += ' ';
     text.append(word.text);
   }

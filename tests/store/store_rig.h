@@ -32,6 +32,8 @@ class Strings final : public Object {
   }
   std::size_t free_effort() const override { return items.size(); }
   void digest(DigestSink&) const override {}
+  RdbType rdb_type() const override { return RdbType::kList; }
+  void save(RdbWriter&) const override {}
 };
 
 // The same under another type.
@@ -51,6 +53,8 @@ class Tags final : public Object {
   }
   std::size_t free_effort() const override { return items.size(); }
   void digest(DigestSink&) const override {}
+  RdbType rdb_type() const override { return RdbType::kList; }
+  void save(RdbWriter&) const override {}
 };
 
 // A value as text, whatever its storage.
