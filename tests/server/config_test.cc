@@ -115,7 +115,7 @@ TEST_CASE("a configuration file is read like Redis's", "[server][config]") {
   CHECK(value_of(config, "maxmemory-clients") == "5%");
   CHECK(config.shutdown_on_sigterm == (kShutdownNoSave | kShutdownNow));
   CHECK(value_of(config, "shutdown-on-sigterm") == "nosave now");
-  CHECK(loaded->notes.size() == 2);
+  CHECK(loaded->notes.size() == 3);
   CHECK(config.dir.front() == '/');
 }
 
