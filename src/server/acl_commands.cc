@@ -322,7 +322,7 @@ constexpr CommandSpec kSubcommands[] = {
         "O(1) amortized time considering the typical user.", kEverywhere),
     since("7.0.0", row("dryrun", at_least(4), kClosed, dryrun, "username command [arg [arg ...]]",
                        "Tells whether a user may run a command, without running it.", "O(1).")),
-    row("genpass", between(2, 3), kOpen, genpass, "[bits]",
+    row("genpass", between(2, 3), kOpen, genpass, "[bits:integer]",
         "Generates a random password for an ACL user."),
     row("getuser", exactly(3), kClosed, getuser, "username", "Lists the ACL rules of a user.",
         "O(N). Where N is the number of password, command and pattern rules that the user has."),

@@ -169,7 +169,7 @@ constexpr CommandSpec row(const char* name, Arity arity, Handler run, const char
 }
 
 constexpr CommandSpec histogram_row() {
-  CommandSpec spec = row("histogram", at_least(2), histogram, "[COMMAND [COMMAND ...]]",
+  CommandSpec spec = row("histogram", at_least(2), histogram, "[command [command ...]]",
                          "Returns how long commands took, as cumulative distributions.");
   spec.since = "7.0.0";
   spec.complexity =
