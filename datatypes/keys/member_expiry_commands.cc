@@ -143,7 +143,8 @@ constexpr CommandSpec expire_row(const char* name, Handler run, const char* synt
           .journal = JournalForm::kEffects,
           .run = run,
           .syntax = syntax,
-          .summary = summary};
+          .summary = summary,
+          .since = "7.2.0"};
 }
 
 constexpr CommandSpec time_row(const char* name, Handler run, const char* summary,
@@ -156,6 +157,7 @@ constexpr CommandSpec time_row(const char* name, Handler run, const char* summar
           .run = run,
           .syntax = "key member",
           .summary = summary,
+          .since = "7.2.0",
           .tips = tips};
 }
 
@@ -189,7 +191,8 @@ constexpr CommandSpec kRows[] = {
      .journal = JournalForm::kVerbatim,
      .run = persist_member,
      .syntax = "key member",
-     .summary = "Lets a member of a hash, set or sorted set live without end."},
+     .summary = "Lets a member of a hash, set or sorted set live without end.",
+     .since = "7.2.0"},
 };
 
 }  // namespace

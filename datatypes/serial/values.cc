@@ -20,32 +20,33 @@ using Loader = std::unique_ptr<Object> (*)(RdbReader&, RdbType, const EncodingLi
 struct LoaderRow {
   RdbType type;
   Loader load;
+  const char* name;  // as Redis's log calls it
 };
 
 // A data type lists here which RDB types it reads.
 constexpr LoaderRow kLoaders[] = {
-    {RdbType::kList, List::load},
-    {RdbType::kListZiplist, List::load},
-    {RdbType::kListQuicklist, List::load},
-    {RdbType::kListQuicklist2, List::load},
-    {RdbType::kSet, Set::load},
-    {RdbType::kSetIntset, Set::load},
-    {RdbType::kSetListpack, Set::load},
-    {RdbType::kSortedSet, SortedSet::load},
-    {RdbType::kSortedSet2, SortedSet::load},
-    {RdbType::kSortedSetZiplist, SortedSet::load},
-    {RdbType::kSortedSetListpack, SortedSet::load},
-    {RdbType::kHash, Hash::load},
-    {RdbType::kHashZipmap, Hash::load},
-    {RdbType::kHashZiplist, Hash::load},
-    {RdbType::kHashListpack, Hash::load},
-    {RdbType::kHashMetadataPreGa, Hash::load},
-    {RdbType::kHashListpackExPreGa, Hash::load},
-    {RdbType::kHashMetadata, Hash::load},
-    {RdbType::kHashListpackEx, Hash::load},
-    {RdbType::kStreamListpacks, Stream::load},
-    {RdbType::kStreamListpacks2, Stream::load},
-    {RdbType::kStreamListpacks3, Stream::load},
+    {RdbType::kList, List::load, "List"},
+    {RdbType::kListZiplist, List::load, "List ziplist"},
+    {RdbType::kListQuicklist, List::load, "Quicklist ziplist"},
+    {RdbType::kListQuicklist2, List::load, "Quicklist listpack"},
+    {RdbType::kSet, Set::load, "Set"},
+    {RdbType::kSetIntset, Set::load, "Intset"},
+    {RdbType::kSetListpack, Set::load, "Set listpack"},
+    {RdbType::kSortedSet, SortedSet::load, "Zset"},
+    {RdbType::kSortedSet2, SortedSet::load, "Zset"},
+    {RdbType::kSortedSetZiplist, SortedSet::load, "Zset ziplist"},
+    {RdbType::kSortedSetListpack, SortedSet::load, "Zset listpack"},
+    {RdbType::kHash, Hash::load, "Hash"},
+    {RdbType::kHashZipmap, Hash::load, "Zipmap"},
+    {RdbType::kHashZiplist, Hash::load, "Hash ziplist"},
+    {RdbType::kHashListpack, Hash::load, "Hash listpack"},
+    {RdbType::kHashMetadataPreGa, Hash::load, "Hash with times"},
+    {RdbType::kHashListpackExPreGa, Hash::load, "Hash listpackex"},
+    {RdbType::kHashMetadata, Hash::load, "Hash with times"},
+    {RdbType::kHashListpackEx, Hash::load, "Hash listpackex"},
+    {RdbType::kStreamListpacks, Stream::load, "Stream listpack"},
+    {RdbType::kStreamListpacks2, Stream::load, "Stream listpack"},
+    {RdbType::kStreamListpacks3, Stream::load, "Stream listpack"},
 };
 
 constexpr std::size_t kTypes = 256;
@@ -91,6 +92,13 @@ void fail_unknown(RdbReader& in, RdbType type) {
 }
 
 }  // namespace
+
+const char* name_of(RdbType type) {
+  for (const LoaderRow& row : kLoaders) {
+    if (row.type == type) return row.name;
+  }
+  return type == RdbType::kString ? "String" : "Value";
+}
 
 RdbType rdb_type_of(const Entry& entry) {
   return entry.is_string() ? RdbType::kString : entry.object()->rdb_type();
@@ -143,7 +151,11 @@ Result<EntryOwner> load_payload(ByteView payload, ByteView key, std::int64_t exp
   RdbReader in(payload.substr(0, payload.size() - kFooterBytes));
   const auto type = static_cast<RdbType>(in.byte());
   EntryOwner entry = load_value(in, type, key, expire_ms, limits);
-  if (!entry) return in.status().error().clone();
+  if (!entry) {
+    const Status status = in.status();
+    return Error(status.error().code(),
+                 Bytes(name_of(type)) + " integrity check failed: " + status.error().text());
+  }
   if (is_empty(*entry)) {
     return Error(ErrorCode::kCorrupt, "an empty collection");
   }

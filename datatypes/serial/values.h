@@ -21,6 +21,8 @@ struct EntryDestroyer {
 };
 using EntryOwner = std::unique_ptr<Entry, EntryDestroyer>;
 
+// What the log calls values of a type.
+const char* name_of(RdbType type);
 RdbType rdb_type_of(const Entry& entry);
 // Writes the value alone, without its type.
 void save_value(const Entry& entry, RdbWriter& out);

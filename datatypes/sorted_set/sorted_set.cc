@@ -118,11 +118,9 @@ SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Ru
 }
 
 bool SortedSet::remove(ByteView member) {
-  const bool removed = remove_untimed(member);
-  if (MemberTimes* const times = form_.times(); times && removed) [[unlikely]] {
-    times->remove(member);
-  }
-  return removed;
+  // First: the text may go with the member.
+  if (MemberTimes* const times = form_.times()) [[unlikely]] times->remove(member);
+  return remove_untimed(member);
 }
 
 bool SortedSet::remove_untimed(ByteView member) {

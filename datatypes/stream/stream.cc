@@ -11,7 +11,7 @@ bool Stream::is_full(const Listpack& node, std::size_t extra, const EncodingLimi
   const std::size_t most = bytes == 0 ? kNodeBytesMax : std::min(bytes, kNodeBytesMax);
   if (node.size_bytes() + extra >= most) return true;
   if (limits.stream_node_entries <= 0) return false;
-  const StreamNodeHead head(node);
+  const StreamNodeCounts head(node);
   return head.live + head.deleted >= static_cast<std::size_t>(limits.stream_node_entries);
 }
 
@@ -43,7 +43,7 @@ bool Stream::erase(StreamId id) {
   const Nodes::Cursor at = nodes_.floor(id);
   StreamEntry entry;
   if (!at || !StreamReader(*this, id, id).next(entry)) return false;
-  if (StreamNodeHead(at.value()).live == 1) nodes_.erase(at.key());
+  if (StreamNodeCounts(at.value()).live == 1) nodes_.erase(at.key());
   else mark_stream_entry_deleted(at.value(), entry);
   --length_;
   if (id == marks_.first) first_erased_ = true;
@@ -121,7 +121,7 @@ StreamTrimmed Stream::trim(const StreamTrim& wanted) {
       continue;
     }
     done.entries += trim_node(wanted, id, node);
-    if (StreamNodeHead(node).live == 0) nodes_.erase(id);
+    if (StreamNodeCounts(node).live == 0) nodes_.erase(id);
     // Entries that a group still needs may leave too much behind.
     const bool enough = wanted.references != StreamReferences::kAcked ||
                         wanted.by == StreamTrim::By::kId;

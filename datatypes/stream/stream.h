@@ -149,6 +149,7 @@ class StreamReader {
   }
 
  private:
+  void open_forward();
   bool next_forward(StreamEntry& entry);
   bool next_backward(StreamEntry& entry);
 

@@ -88,7 +88,7 @@ void write_entry(Writer& to, const NewEntry& entry) {
   to.integer(entry.same_fields ? count + 3 : 2 * count + 4);
 }
 
-bool has_fields_of(const StreamNodeHead& head, std::span<const Word> pairs) {
+bool has_fields_of(const StreamNodeCounts& head, std::span<const Word> pairs) {
   if (pairs.size() != 2 * head.fields) return false;
   const char* at = head.names;
   for (std::size_t i = 0; i < pairs.size(); i += 2, at = after(at)) {
@@ -109,7 +109,7 @@ void add_to_counters(Listpack& node, std::int64_t live, std::int64_t deleted) {
 
 const char* StreamEntry::end() const { return skip(values, names ? fields + 1 : 2 * fields + 1); }
 
-StreamNodeHead::StreamNodeHead(const Listpack& node) {
+StreamNodeCounts::StreamNodeCounts(const Listpack& node) {
   const char* at = node.first();
   live = count_at(at);
   at = after(at);
@@ -117,8 +117,10 @@ StreamNodeHead::StreamNodeHead(const Listpack& node) {
   at = after(at);
   fields = count_at(at);
   names = after(at);
-  entries = skip(names, fields + 1);
 }
+
+StreamNodeHead::StreamNodeHead(const Listpack& node)
+    : StreamNodeCounts(node), entries(skip(names, fields + 1)) {}
 
 StreamEntry read_stream_entry(const char* at, StreamId node, const StreamNodeHead& head) {
   StreamEntry entry;
@@ -156,7 +158,7 @@ std::size_t stream_entry_bytes(std::span<const Word> pairs) {
 void append_stream_entry(Listpack& node, StreamId node_id, StreamId id,
                          std::span<const Word> pairs, std::size_t room) {
   const bool first = node.empty();
-  const bool same = first || has_fields_of(StreamNodeHead(node), pairs);
+  const bool same = first || has_fields_of(StreamNodeCounts(node), pairs);
   const NewEntry entry{pairs, id.ms - node_id.ms, id.seq - node_id.seq, same};
   if (!first) add_to_counters(node, 1, 0);
   ElementCounter counter;

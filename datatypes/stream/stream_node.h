@@ -57,14 +57,19 @@ struct StreamEntry {
   }
 };
 
-// What stands before a node's entries.
-struct StreamNodeHead {
-  explicit StreamNodeHead(const Listpack& node);
+// What a node begins with.
+struct StreamNodeCounts {
+  explicit StreamNodeCounts(const Listpack& node);
 
   std::size_t live;
   std::size_t deleted;
   std::size_t fields;
   const char* names;
+};
+// The same, and where the entries are.
+struct StreamNodeHead : StreamNodeCounts {
+  explicit StreamNodeHead(const Listpack& node);
+
   const char* entries;  // the first one, or the listpack's end
 };
 

@@ -78,7 +78,7 @@ void load_consumer(RdbReader& in, RdbType type, StreamGroup& group) {
   const std::int64_t seen_ms = in.time_ms();
   const std::int64_t active_ms = type == RdbType::kStreamListpacks3 ? in.time_ms() : seen_ms;
   if (in.failed()) return;
-  if (group.find_consumer(name)) return in.corrupt("a consumer comes twice");
+  if (group.find_consumer(name)) return in.corrupt("Duplicate stream consumer detected");
   StreamConsumer& consumer = group.add_consumer(name, seen_ms, active_ms);
   for (std::uint64_t left = in.length(); left > 0 && !in.failed(); --left) {
     const StreamId id = read_raw_id(in);

@@ -9,12 +9,28 @@ StreamReader::StreamReader(const Stream& stream, StreamId first, StreamId last, 
   if (!node_ && order == Order::kForward) node_ = nodes_.first();
 }
 
+// Goes to the first entry of a node. Of the last one mostly the last entries are asked for, so
+// these are looked at from the end first.
+void StreamReader::open_forward() {
+  constexpr int kEntries = 12;
+  head_.emplace(node_.value());
+  at_ = head_->entries;
+  if (first_ <= node_.key() || nodes_.next(node_)) return;
+  const ByteView bytes = node_.value().bytes();
+  const char* from = bytes.data() + bytes.size() - 1;
+  for (int i = 0; i < kEntries && from != head_->entries; ++i) {
+    const StreamEntry entry = read_stream_entry_before(from, node_.key(), *head_);
+    if (entry.id < first_) {
+      at_ = from;
+      return;
+    }
+    from = entry.flags_at;
+  }
+}
+
 bool StreamReader::next_forward(StreamEntry& entry) {
   while (node_) {
-    if (!at_) {
-      head_.emplace(node_.value());
-      at_ = head_->entries;
-    }
+    if (!at_) open_forward();
     while (listpack::byte_at(at_) != listpack::kEnd) {
       entry = read_stream_entry(at_, node_.key(), *head_);
       at_ = entry.end();

@@ -123,6 +123,8 @@ class DispatchHost {
   virtual void failed(ByteView error) { (void)error; }
   // Keys had to be evicted before a command, which took so long.
   virtual void evicted(std::int64_t us) { (void)us; }
+  // A script has run a command.
+  virtual void ran_nested() {}
   virtual void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                        const RunFigures& figures) {
     (void)session, (void)row, (void)words, (void)figures;
@@ -243,7 +245,9 @@ class Dispatcher {
   void undo_nested(Context& outer, UndoLog& undo, const NestedMark& mark);
   // Whether memory was over maxmemory when the request that runs came in.
   bool out_of_memory() const { return out_of_memory_; }
-  // Cycles (src/base/cycles.h) and time when the request that runs began.
+  // The time of the request that runs, in microseconds since the Unix epoch.
+  std::int64_t run_time_us() const { return now_us_; }
+  // Cycles (src/base/cycles.h) when the request that runs began.
   std::uint64_t began_cycles() const { return cycles_; }
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }

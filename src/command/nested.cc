@@ -21,15 +21,15 @@ void Dispatcher::run_nested(Context& outer, Session& session, const CommandTable
   outer.env_.hashed_keys = {};
   Context inner(*this, session, outer.env_, nested_effects_);
   inner.in_transaction_ = true;
+  std::size_t request_bytes = 0;
+  for (const Word& word : words) request_bytes += word.text.size();
+  const ReplyWriter::Mark mark = reply.begin();
   const std::uint64_t began = cycles_;
   cycles_ = cycles_now();
   call(inner, row, words, reply);
-  const std::uint64_t taken = cycles_now() - cycles_;
+  count(row, session, words, {.request = request_bytes, .reply = reply.begin() - mark});
   cycles_ = began;
-  CommandStats& stats = command_stats_[row.index];
-  KeyspaceStats::bump(stats.calls);
-  KeyspaceStats::bump(stats.cycles, taken);
-  if (settings.latency_tracking) count_latency(row.index, taken);
+  host_.ran_nested();
 
   const bool changed = changes_.count > 0;
   // A primary's own doing, whatever the script says of its commands.

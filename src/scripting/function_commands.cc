@@ -1,4 +1,5 @@
 // FUNCTION LOAD, LIST, DELETE, FLUSH, DUMP, RESTORE, STATS, KILL, HELP.
+#include "src/base/c_text.h"
 #include "src/base/glob.h"
 #include "src/scripting/script_flags.h"
 #include "src/scripting/scripting_rows.h"
@@ -18,7 +19,9 @@ Status load(Context& ctx, Args args, ReplyWriter& reply) {
   if (!engine) return Error(kNoScripts);
   auto on_collision = Libraries::OnCollision::kRefuse;
   while (args.left() > 1) {
-    if (!args.take("REPLACE")) return Error(Bytes("ERR Unknown option given: ").append(args.peek()));
+    if (!args.take("REPLACE")) {
+      return Error(Bytes("ERR Unknown option given: ").append(c_text(args.peek())));
+    }
     on_collision = Libraries::OnCollision::kReplace;
   }
   Libraries& libraries = engine->shared().libraries;
@@ -92,7 +95,7 @@ Status list(Context& ctx, Args args, ReplyWriter& reply) {
       if (!args.more()) return Error("ERR library name argument was not given");
       pattern = args.next();
     } else {
-      return Error(Bytes("ERR Unknown argument ").append(args.peek()));
+      return Error(Bytes("ERR Unknown argument ").append(c_text(args.peek())));
     }
   }
   const ReplyWriter::Mark mark = reply.begin();

@@ -18,7 +18,8 @@ namespace memoir {
 // Pushes what a reply written by a handler says.
 void push_reply(lua_State* lua, ByteView resp);
 
-// Pushes {err=}. A text that begins with '-' has its code word ("-WRONGTYPE ..."), another gets ERR.
+// Pushes {err=}. A text that begins with '-' has its code word ("-WRONGTYPE ..."), another gets
+// ERR.
 void push_error(lua_State* lua, ByteView text);
 // Marks the error table on top of the stack: it is in the statistics already.
 void mark_counted(lua_State* lua);

@@ -7,10 +7,7 @@
 
 #include "src/base/bytes.h"
 
-extern "C" {
-int luaopen_cjson(lua_State* lua);
-int luaopen_bit(lua_State* lua);
-}
+extern "C" int luaopen_cjson(lua_State* lua);
 
 namespace memoir {
 namespace {
@@ -188,7 +185,7 @@ void replace_functions(lua_State* lua) {
   lua_pushcfunction(lua, plain_pcall);
   lua_setfield(lua, -2, "pcall");
   lua_getfield(lua, -1, LUA_TABLIBNAME);
-  wrap(lua, "insert", writing);  // the others change only what is there, which in a proxy is nothing
+  wrap(lua, "insert", writing);  // others change only what is there: in a proxy, nothing
   for (const char* name : {"foreach", "foreachi"}) wrap(lua, name, reading);
   lua_pop(lua, 2);
 }
@@ -240,7 +237,7 @@ void open_libraries(lua_State* lua) {
   open(lua, "cjson", luaopen_cjson);
   open(lua, "struct", open_struct);
   open(lua, "cmsgpack", open_cmsgpack);
-  open(lua, "bit", luaopen_bit);
+  open(lua, "bit", open_bit);
   replace_functions(lua);
   drop_what_is_not_allowed(lua);
   // Methods of strings are looked up in their metatable.

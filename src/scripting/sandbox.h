@@ -27,8 +27,9 @@ void redirect_proxy(lua_State* lua, int index);
 // As luaL_loadbuffer(), for text only: what looks like bytecode is a syntax error.
 int load_text(lua_State* lua, const char* text, std::size_t bytes, const char* name);
 
-// The libraries that no package has.
+// The libraries that no package has, or none without faults.
 int open_cmsgpack(lua_State* lua);
 int open_struct(lua_State* lua);
+int open_bit(lua_State* lua);
 
 }  // namespace memoir

@@ -36,7 +36,7 @@ class ScriptEngine final : private ErrorCounter {
   // Any thread.
   std::size_t vm_memory(ScriptKind kind) const;
 
-  // --- for the handlers: the error is the reply ---------------------------------------------------
+  // --- for the handlers: the error is the reply --------------------------------------------------
   struct Call {
     std::span<const Word> keys;
     std::span<const Word> arguments;
@@ -54,7 +54,7 @@ class ScriptEngine final : private ErrorCounter {
   Result<LibraryPointer> make_library(ByteView payload, std::int64_t time_ms);
   void forget_library(const Library& library);
 
-  // --- for the functions of `redis`, inside of a script -------------------------------------------
+  // --- for the functions of `redis`, inside of a script ------------------------------------------
   enum class OnError : bool { kReturn, kRaise };
   int call_command(lua_State* lua, OnError on_error);
   int check_command(lua_State* lua);                 // redis.acl_check_cmd

@@ -60,6 +60,9 @@ class Scripting {
   void set_busy(std::optional<BusyScript> script);
 
   // --- any thread
+  // Whether scripts may call commands that are not for scripts, for tests of the server.
+  bool allows_all_commands() const { return all_commands_.load(std::memory_order_relaxed); }
+  void allow_all_commands(bool yes) { all_commands_ = yes; }
   std::optional<BusyScript> busy_script() const;
   // SCRIPT KILL and FUNCTION KILL.
   Status kill(ScriptKind kind);
@@ -79,6 +82,7 @@ class Scripting {
   std::atomic<bool> running_{false};
   std::atomic<ScriptKind> kind_{ScriptKind::kEval};
   std::atomic<Fate> fate_{Fate::kClean};
+  std::atomic<bool> all_commands_{false};
   mutable std::mutex mutex_;
   std::optional<BusyScript> busy_;
   std::vector<ScriptEngine*> engines_;

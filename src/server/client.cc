@@ -167,7 +167,7 @@ void Client::run_requests() {
     if (closed_) return;
     worker_.follow_config();
     const Request& request = requests[next_request_];
-    if (worker_.server().keyspace().busy() && !worker_.server().keyspace().locked_by_this_thread() &&
+    if (worker_.server().keyspace().busy() &&
         worker_.waits_for_script(*this, parser_.words(request))) [[unlikely]] {
       blocked_ = Blocked::kByPause;
       worker_.paused(*this);

@@ -127,16 +127,16 @@ void write_arguments(const std::vector<Argument>& arguments, ReplyWriter& reply)
 
 void write_argument(const Argument& argument, ReplyWriter& reply) {
   const bool leaf = argument.parts.empty();
-  const bool shown = leaf && argument.type != ArgumentType::kPureToken;
   std::vector<const char*> flags;
   if (argument.optional) flags.push_back("optional");
   if (argument.multiple) flags.push_back("multiple");
   if (argument.multiple_token) flags.push_back("multiple_token");
-  reply.map(2U + (shown ? 1U : 0U) + (argument.key_spec >= 0 ? 1U : 0U) +
+  // redis-cli's help takes it for granted that every leaf has a display_text.
+  reply.map(2U + (leaf ? 1U : 0U) + (argument.key_spec >= 0 ? 1U : 0U) +
             (argument.token.empty() ? 0U : 1U) + (flags.empty() ? 0U : 1U) + (leaf ? 0U : 1U));
   write_field(reply, "name", argument.name);
   write_field(reply, "type", argument_type_name(argument.type));
-  if (shown) write_field(reply, "display_text", argument.name);
+  if (leaf) write_field(reply, "display_text", argument.name);
   if (argument.key_spec >= 0) {
     reply.bulk("key_spec_index");
     reply.integer(argument.key_spec);

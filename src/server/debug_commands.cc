@@ -181,6 +181,12 @@ Status debug_set_active_expire(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+Status debug_all_commands_in_scripts(Context& ctx, Args args, ReplyWriter& reply) {
+  hooks_of(ctx).allow_all_commands_in_scripts(is_on(args.next_word()));
+  reply.ok();
+  return ok;
+}
+
 // DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]: the journal always has everything, and nothing is
 // merged.
 Status debug_reload(Context& ctx, Args args, ReplyWriter& reply) {
@@ -330,7 +336,8 @@ constexpr DebugRow kRows[] = {
     {"segfault", 0, kAny, debug_segfault, ": ends the server by a bad memory access"},
     {"set-active-expire", 1, 1, debug_set_active_expire,
      "<0|1>: whether keys expire without being asked for"},
-    {"set-disable-deny-scripts", 1, 1, debug_accept, "<0|1>: accepted, without effect"},
+    {"set-disable-deny-scripts", 1, 1, debug_all_commands_in_scripts,
+     "<0|1>: whether scripts may call commands that are not for scripts"},
     {"set-skip-checksum-validation", 1, 1, debug_skip_checksums,
      "<0|1>: 1: RESTORE ignores checksums"},
     {"sleep", 1, 1, debug_sleep, "<seconds>: stops the server for so long"},

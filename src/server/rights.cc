@@ -51,7 +51,8 @@ void Client::follow_rights() {
 // ---- the worker's answers -----------------------------------------------------------------------
 
 Client* Worker::client_behind(Session& session) const {
-  return &session == current_ ? current_ : dynamic_cast<Client*>(&session);
+  Session* const sender = session.caller ? session.caller : &session;
+  return sender == current_ ? current_ : dynamic_cast<Client*>(sender);
 }
 
 Status Worker::permit(Session& session, const CommandTable::Row& row, std::span<const Word> words,

@@ -175,6 +175,7 @@ class Server final : public ServerHooks, private JournalListener {
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
   Status reload(Context& ctx) override;
+  void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
 

@@ -12,7 +12,9 @@ Server& server_of(Context& ctx) { return static_cast<Server&>(hooks_of(ctx)); }
 
 // TIME
 Status time(Context& ctx, Args, ReplyWriter& reply) {
-  const std::int64_t now_us = ctx.dispatcher().clock().now_us();
+  // In transactions and scripts time stands still.
+  const std::int64_t now_us = ctx.in_transaction() ? ctx.dispatcher().run_time_us()
+                                                   : ctx.dispatcher().clock().now_us();
   reply.array(2);
   reply.bulk_integer(now_us / 1'000'000);
   reply.bulk_integer(now_us % 1'000'000);

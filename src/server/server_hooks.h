@@ -33,6 +33,8 @@ class ServerHooks {
   // DEBUG RELOAD and LOADAOF: brings the journal to disk, empties the keyspace and builds it again
   // from disk, as a start does. All stripes are locked. The error is the reply.
   virtual Status reload(Context& ctx) = 0;
+  // DEBUG SET-DISABLE-DENY-SCRIPTS.
+  virtual void allow_all_commands_in_scripts(bool yes) = 0;
   // DEBUG SET-ACTIVE-EXPIRE.
   virtual void set_active_expire(bool on) = 0;
   // DEBUG CHANGE-REPL-ID.

@@ -604,6 +604,7 @@ void Worker::notable(Session& session, const CommandTable::Row& row, std::span<c
 
 // A parked request runs in a session that knows only its client's number.
 Worker::Sender Worker::sender_of(Session& session) const {
+  if (session.caller) return {};  // a script's command, as in Redis
   if (session.proxied_journal_session == 0 && client_behind(session)) {
     return {session.address(), session.client_name()};
   }
@@ -639,13 +640,15 @@ void Worker::feed_monitors(const SharedBytes& line) {
 Error Worker::busy_error() const { return server_.scripting().busy_error(); }
 
 bool Worker::waits_for_script(const Client& client, std::span<const Word> words) const {
+  if (server_.keyspace().locked_by_this_thread()) return false;
   const CommandTable::Row* row = server_.commands().resolve(words);
   if (!row || !row->spec->has(kAllowBusy)) return false;  // refused, or answered by the script
   return row->spec->locks != Locks::kNone || !client.watched.empty();
 }
 
-// One turn in the midst of a request: of the script that runs here, or of one that waits for stripes
-// that a script on another worker holds. What needs stripes or ends clients is left for later.
+// One turn in the midst of a request: of the script that runs here, or of one that waits for
+// stripes that a script on another worker holds. What needs stripes or ends clients is left for
+// later.
 void Worker::serve_within(std::chrono::milliseconds wait) {
   if (within_) return;
   within_ = true;

@@ -188,6 +188,7 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void free_later(std::vector<std::unique_ptr<Object>>&& garbage) override;
   void failed(ByteView error) override;
   void evicted(std::int64_t us) override;
+  void ran_nested() override { count_commands(1); }
   void notable(Session& session, const CommandTable::Row& row, std::span<const Word> words,
                const RunFigures& figures) override;
   void monitor(Session& session, std::span<const Word> words, Origin origin) override;

@@ -3,11 +3,11 @@
 
     dumps.py [--subject PATH] [--seed S] SERVER...
 
-SERVER is the path of a redis-server or valkey-server; without any, the one of the distribution. For
-each value it is checked that the other server restores it, that both then agree on its digest (DEBUG
-DIGEST-VALUE) and encoding, and that dumps of unchanged encodings are the same bytes where both
-servers write the same RDB version. A server that is too old for a payload's version gets it with
-a lower version number, unless the type itself is newer. The last line is "N passed, N failed".
+SERVER is the path of a redis-server or valkey-server; without any, the one of the distribution.
+For each value it is checked that the other server restores it, that both then agree on its
+contents and encoding, and that dumps of unchanged encodings are the same bytes where both servers
+write the same RDB version. A server that is too old for a payload's version gets it with a lower
+version number, unless the type itself is newer. The last line is "N passed, N failed".
 """
 
 import argparse
@@ -22,6 +22,7 @@ from client.process import Server, memoir_path
 from client.resp import Error
 
 NEWER_TYPES = range(20, 256)  # what version 10 does not know
+HASH_LISTPACK_EX = 25
 POLYNOMIAL = 0x95AC9329AC4BC9B5
 
 
@@ -165,8 +166,10 @@ def transfer(results, names, source, target, keys, newest, oldest):
                                                                     (target, b"copy"))]
         results.check(contents[0] == contents[1], what, "contents", contents)
         again = target.call(b"DUMP", b"copy")
-        if again[0] == payload[0] and version_of(again) == version_of(payload) and \
-                (source.call(b"OBJECT", b"ENCODING", key) not in (b"hashtable",)):
+        comparable = again[0] == payload[0] and version_of(again) == version_of(payload)
+        # Tables have no order, and Redis knows the soonest of a hash's times but roughly.
+        if comparable and payload[0] != HASH_LISTPACK_EX and \
+                source.call(b"OBJECT", b"ENCODING", key) != b"hashtable":
             results.check(again == payload, what, "bytes", again[:40].hex(), payload[:40].hex())
         source.call(b"RESTORE", b"copy", b"0", source.call(b"DUMP", key), b"REPLACE")
         encodings = [server.call(b"OBJECT", b"ENCODING", b"copy") for server in (source, target)]

@@ -13,6 +13,7 @@ import re
 import grammar_admin
 import grammar_bits
 import grammar_fieldttl
+import grammar_scripts
 import grammar_serial
 import grammar_stream
 import words
@@ -254,8 +255,6 @@ ROWS = [
     ("TYPE", 0.2, "exact"),
 ]
 
-ROWS += grammar_fieldttl.ROWS
-
 # A mutated number would wait for ever, or make a reply without end.
 NO_NUMBERS = {
     b"SRANDMEMBER",
@@ -275,7 +274,7 @@ NO_NUMBERS = {
     b"SHUTDOWN",
     b"CONFIG",
     b"SETRANGE",
-    b"HELLO"} | grammar_fieldttl.TIMED
+    b"HELLO"}
 
 # A dropped word would stop the server.
 NO_MUTATION = {b"SHUTDOWN", b"DEBUG"}
@@ -293,7 +292,8 @@ BLOCKING = {
      b"BZMPOP"}
 
 # The topics with files of their own.
-for _topic in (grammar_admin, grammar_bits, grammar_serial, grammar_stream):
+for _topic in (grammar_admin, grammar_bits, grammar_fieldttl, grammar_scripts, grammar_serial,
+               grammar_stream):
     ROWS += _topic.ROWS
     NO_NUMBERS |= getattr(_topic, "NO_NUMBERS", set())
     NO_MUTATION |= getattr(_topic, "NO_MUTATION", set())

@@ -21,7 +21,7 @@ ROWS = [
 ]
 
 # Where a number that is changed could make an end that comes while the servers are compared.
-TIMED = {row[0].split()[0].encode() for row in ROWS}
+NO_NUMBERS = {row[0].split()[0].encode() for row in ROWS}
 
 WITH = """HSET HMSET HSETNX HGET HMGET HGETALL HKEYS HVALS HLEN HSTRLEN HEXISTS HDEL HINCRBY
     HINCRBYFLOAT HRANDFIELD DEL COPY RENAME MOVE EXISTS TYPE OBJECT SELECT SWAPDB FLUSHDB EXPIRE
@@ -49,4 +49,4 @@ words.WORDS["fieldlist"] = field_list
 words.WORDS["fieldpairs"] = field_pairs
 
 if __name__ == "__main__":
-    print(",".join([name.decode() for name in sorted(TIMED)] + WITH.split()))
+    print(",".join([name.decode() for name in sorted(NO_NUMBERS)] + WITH.split()))

@@ -18,6 +18,11 @@ REPLIES = [
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
+    (("OBJECT",), r"'listpackex'", r"'listpack'",
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
+    (("TTL", "PTTL", "PERSIST"),
+     r"\(error\) ERR wrong number of arguments for '(ttl|pttl|persist)' command", ANY,
+     "a member may be named, as in KeyDB"),
     (("SORT", "SORT_RO"), r"\(error\) ERR One or more scores can't be converted into double", ANY,
      "Redis looks at errno, which an earlier number may have left at \"out of range\""),
     (("XREAD",), r"\(error\) ERR Invalid stream ID specified as stream command argument", ANY,
@@ -35,13 +40,8 @@ REPLIES_BEFORE_7_2 = [
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
     (("OBJECT",), r"'listpack'", r"'hashtable'",
      "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
-    (("OBJECT",), r"'listpackex'", r"'listpack'",
-     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
     # The reply does not say whether it is a set; the states are compared by type (ENCODINGS).
     (("OBJECT",), r"'hashtable'", r"'listpack'", "7.2 keeps a small set as a listpack"),
-    (("TTL", "PTTL", "PERSIST"),
-     r"\(error\) ERR wrong number of arguments for '(ttl|pttl|persist)' command", ANY,
-     "a member may be named, as in KeyDB"),
     (("ZRANK", "ZREVRANK"),
      r"\(error\) ERR wrong number of arguments for '(zrank|zrevrank)' command", ANY,
      "7.2 adds WITHSCORE"),
@@ -72,6 +72,8 @@ def fits_set_listpack(content):
 ENCODINGS = [
     ("zset", "skiplist", "listpack", lambda content: len(content) <= 256,
      "Redis's SORT leaves a sorted set in its large form"),
+    ("hash", "listpackex", "listpack", lambda content: True,
+     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
 ]
 ENCODINGS_BEFORE_7_2 = [
     ("list", "quicklist", "listpack", lambda content: True,
@@ -80,8 +82,6 @@ ENCODINGS_BEFORE_7_2 = [
      "7.2 counts the pairs of a ZADD before it chooses, Redis 7.0 the members after"),
     ("hash", "listpack", "hashtable", lambda content: len(content) > 1,
      "7.2 counts the pairs of an HSET before it chooses, Redis 7.0 the fields after"),
-    ("hash", "listpackex", "listpack", lambda content: True,
-     "Memoir's hash has the other form when a field ends, Redis 8's once that was tried"),
     ("set", "hashtable", "listpack", fits_set_listpack, "7.2 keeps a small set as a listpack"),
 ]
 

@@ -330,6 +330,7 @@ class Pair:
                 if kind == b"stream":
                     content[(db, key)] = {
                         "type": "stream", "encoding": encoding, "order": None, "pttl": pttl,
+                        "ends": [],
                         "content": grammar_stream.content(connection, key)}
                     continue
                 if kind not in reads:  # it expired just now, or is of a type not compared

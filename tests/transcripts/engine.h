@@ -12,6 +12,7 @@
 #include "src/base/clock.h"
 #include "src/command/replayer.h"
 #include "src/command/transaction.h"
+#include "src/scripting/scripting_rows.h"
 
 namespace memoir {
 
@@ -56,6 +57,9 @@ class TestEngine final : public DispatchHost {
       : clock_(clock), journal_(journal), keyspace(kDatabases) {
     for (const auto list : data_type_commands()) commands_.add(list());
     commands_.add(transaction_commands());
+    for (const auto rows : {eval_commands(), script_commands(), function_commands()}) {
+      commands_.add(rows);
+    }
     dispatcher = std::make_unique<Dispatcher>(keyspace, commands_, journal_, clock_, *this, 1);
   }
 
@@ -134,6 +138,7 @@ class TestEngine final : public DispatchHost {
   }
 
   Status admit(Session&, const CommandTable::Row&, std::span<const Word>) override { return ok; }
+  ScriptEngine* script_engine() override { return &scripts_; }
   void notify(const KeyEvent& event, Lsn) override { events.push_back(event); }
   void parked(Session&, const std::shared_ptr<Parked>& parked) override {
     parked_.push_back(parked);
@@ -151,6 +156,8 @@ class TestEngine final : public DispatchHost {
   const ManualClock& clock_;
   MemoryJournal& journal_;
   CommandTable commands_;
+  Scripting scripting_{"7.2.4"};
+  ScriptEngine scripts_{scripting_};
   std::map<Bytes, std::unique_ptr<Client>> clients_;
   std::vector<std::shared_ptr<Parked>> parked_;
 
