@@ -271,7 +271,7 @@ constexpr CommandSpec kRows[] = {
      .run = geosearch,
      .group = Group::kGeo,
      .syntax = "key <FROMMEMBER member | FROMLONLAT longitude latitude> "
-               "<BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | "
+               "<<BYRADIUS radius> <M | KM | FT | MI> | <BYBOX width height> <M | KM | FT | MI> | "
                "BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC | DESC] "
                "[<COUNT count> [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
      .summary = "Finds members within a circle, a box or a polygon.",
@@ -286,7 +286,7 @@ constexpr CommandSpec kRows[] = {
      .run = geosearchstore,
      .group = Group::kGeo,
      .syntax = "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> "
-               "<BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | "
+               "<<BYRADIUS radius> <M | KM | FT | MI> | <BYBOX width height> <M | KM | FT | MI> | "
                "BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC | DESC] "
                "[<COUNT count> [ANY]] [STOREDIST]",
      .summary = "Stores the members within a circle, a box or a polygon under another key.",

@@ -125,7 +125,7 @@ Status restore(Context& ctx, Args args, ReplyWriter& reply) {
 }
 
 constexpr const char* kRestoreSyntax =
-    "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]";
+    "key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]";
 constexpr const char* kRestoreComplexity =
     "O(N) where N is the size of the value; O(N*log(N)) for sorted sets of N members.";
 

@@ -17,7 +17,9 @@ constexpr std::int64_t kIdleUs = 2'000'000;
 // What Redis keeps of a reply in the client itself; what is beyond that queues in a list, and that
 // list is what limits of the output buffer are about.
 constexpr std::size_t kDirectOutputBytes = 16 * 1024;
-constexpr std::size_t kQueuedItemBytes = 40;
+// A block of that list is an allocation that its allocator rounds up.
+constexpr std::size_t kQueuedBlockBytes = 20 * 1024;
+constexpr std::size_t kQueuedItemBytes = 24;
 
 // What a watched key and a subscription take, tables of others included.
 constexpr std::size_t kWatchedKeyBytes = 200;
@@ -405,7 +407,7 @@ std::size_t Client::queued_blocks() const {
 std::size_t Client::queued_output_bytes() const {
   const std::size_t plain = out_.plain_bytes() + pushed_.plain_bytes();
   const std::size_t referenced = out_.size() + pushed_.size() - plain;
-  return queued_blocks() * kDirectOutputBytes + referenced +
+  return queued_blocks() * kQueuedBlockBytes + referenced +
          queued_output_items() * kQueuedItemBytes;
 }
 

@@ -94,6 +94,14 @@ COMMAND_INFO = [
     ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
     ("watch", "flags", "later servers name no_multi"),
+    *[(name, "docs", "a member may be named, as in KeyDB") for name in ("ttl", "pttl", "persist")],
+    ("multi", "docs", "MULTI ROLLBACK"),
+    ("exec", "docs", "EXEC DRYRUN"),
+    *[(name, "docs", "options of later servers") for name in (
+        "bitop", "geosearch", "geosearchstore", "set", "xadd", "xtrim")],
+    ("debug", "docs", "its arguments are named"),
+    ("migrate", "docs", "the empty word is written as such"),
+    ("pfmerge", "keys", "one without sources has a key, too"),
 ]
 COMMAND_INFO_BEFORE_7_2 = [
     ("zrank", "arity", "7.2 adds WITHSCORE"),
