@@ -96,7 +96,6 @@ void Worker::take_config() {
     const std::chrono::milliseconds interval(1000 / cron_hz_);
     cron_timer_.start(interval, interval);
   }
-  limit_tracking_table();
 }
 
 DispatchSettings Worker::dispatch_settings() const {

@@ -281,6 +281,24 @@ def the_table_has_a_limit(server):
         writer.call("CONFIG", "SET", "tracking-table-max-keys", "1000000")
 
 
+def the_limit_is_lowered(server):
+    reader, writer = tracker(server), server.connect()
+    reader.call("MGET", *["k%d" % i for i in range(50)])
+    assert info(writer, "tracking_total_keys") == 50
+    for setter, limit in ((writer, 20), (reader, 5)):
+        try:
+            reply = setter.call("CONFIG", "SET", "tracking-table-max-keys", limit)
+            lost = [reply] if isinstance(reply, Push) else []
+            assert lost or reply == b"OK"
+            until(lambda: info(writer, "tracking_total_keys") <= limit)
+        finally:
+            writer.call("CONFIG", "SET", "tracking-table-max-keys", "1000000")
+    pushes = 0
+    while reader.readable(0.2):
+        pushes += isinstance(reader.read(), Push)
+    assert pushes + len(lost) >= 45
+
+
 def blocked_readers(server):
     reader, writer = tracker(server), server.connect()
     writer.call("RPUSH", "list", "a")
