@@ -19,6 +19,8 @@ REPLIES = [
     (("COMMAND GETKEYS PFMERGE", "COMMAND GETKEYSANDFLAGS PFMERGE"),
      r"\(error\) ERR Invalid arguments specified for command", r"\[.*\]",
      "Redis finds no keys where there are no sources"),
+    (("COMMAND GETKEYS GEORADIUS", "COMMAND GETKEYSANDFLAGS GEORADIUS"), r"\[.*\]", r"\[.*\]",
+     "of several STOREs Redis names the first, Memoir the one that counts as well"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
     (("OBJECT",), r"'listpackex'", r"'listpack'",
