@@ -68,7 +68,7 @@ Status pfdebug(Context& ctx, Args args, ReplyWriter& reply) {
     reply.integer(*made);
   } else {
     Bytes text = "ERR Unknown PFDEBUG subcommand '";
-    return Error(text.append(word) += "'");
+    return Error(text.append(c_text(word)) += "'");
   }
   return ok;
 }
