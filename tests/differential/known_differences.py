@@ -141,9 +141,11 @@ def changes_queueing(request):
     """Whether one server may queue the request in a MULTI and the other refuse it: then both go
     apart.
     """
+    name = request[0].upper()
+    if name in (b"TTL", b"PTTL", b"PERSIST"):
+        return len(request) == 3
     if not is_before_7_2():
         return False
-    name = request[0].upper()
     if name == b"COMMAND":
         return len(request) < 4
     if name in (b"TTL", b"PTTL", b"PERSIST"):
