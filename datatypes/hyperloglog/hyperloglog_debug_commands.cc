@@ -6,6 +6,7 @@
 
 #include "datatypes/hyperloglog/rows.h"
 #include "datatypes/hyperloglog/value.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+VALKEY_ONLY = ("enable-debug-assert ", "hide-user-data-from-log ")
 TOOLS = ("cli", "benchmark", "check-rdb", "check-aof")
 RESULT = re.compile(r"^\[(ok|err|exception|ignore|skip)\]: (.*)$")
 TIMED = re.compile(r" \(\d+ ms\)$")
@@ -54,6 +55,7 @@ class Scratch:
                 os.symlink(source, os.path.join(self.folder, name))
         os.makedirs(os.path.join(self.folder, "tests/tmp"), exist_ok=True)
         self._make_binaries()
+        self._adapt_configuration()
         return self
 
     def __exit__(self, *_):
@@ -76,6 +78,14 @@ class Scratch:
                 found = self.tools + part if self.tools else shutil.which("redis-" + part)
                 if found and os.path.exists(found):
                     self._link("%s-%s" % (house, part), found)
+
+    def _adapt_configuration(self):
+        """Valkey's default.conf has directives that Redis 7.2, and so Memoir, does not know."""
+        path = os.path.join(self.folder, "tests/assets/default.conf")
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(line for line in lines if not line.startswith(VALKEY_ONLY))
 
     def _link(self, name, binary):
         os.symlink(os.path.abspath(binary), os.path.join(self.folder, "src", name))
