@@ -371,9 +371,29 @@ def crash_report(binary):
             assert len(re.findall(r"\[0x[0-9a-f]+\]", trace)) >= 3, text
 
 
+# ---- connections ------------------------------------------------------------------------------
+
+
+def reset_while_waiting(binary):
+    """A client that is gone does not wait on, however its end and its requests fall together."""
+    for threads in ("1", "4"):
+        with Server(binary, PLAIN + ["--io-threads", threads]).start() as server:
+            control = server.connect()
+            for i in range(300):
+                client = server.connect()
+                for _ in range(2):  # the second is read when the first is answered
+                    client.send(b"*3\r\n$5\r\nBLPOP\r\n$5\r\nqueue\r\n$1\r\n0\r\n")
+                until(lambda: info(control, "blocked_clients") == "1", "the client")
+                control.call("RPUSH", "queue", "element")
+                time.sleep(0.0002 * (i % 4))
+                client.close()  # with a reply unread: the server gets a reset
+                until(lambda: info(control, "blocked_clients") == "0", "the end of round %d" % i)
+            control.close()
+
+
 CASES = (systemd_is_told, without_a_supervisor, daemon, pid_file_in_the_foreground, protected_mode,
          stop_while_loading, stock_configuration, rewritten_configuration, reload_keeps_everything,
-         crash_report)
+         crash_report, reset_while_waiting)
 
 
 def main():
