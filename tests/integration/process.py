@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 
 from client.ports import Port
 from client.process import Server, memoir_path
-from client.resp import Connection, Error
+from client.resp import Connection, Error, encode
 
 STOCK = os.path.join(HERE, "stock_redis_7_2.conf")
 PLAIN = ["--appendonly", "no", "--save", "", "--enable-debug-command", "yes"]
@@ -59,7 +59,7 @@ def is_alive(pid):
 
 
 def info(connection, field):
-    text = connection.call("INFO", "everything").decode()
+    text = connection.call("INFO").decode()
     found = re.search(r"^%s:(.*)\r$" % field, text, re.M)
     return found and found.group(1)
 
@@ -379,15 +379,19 @@ def reset_while_waiting(binary):
     for threads in ("1", "4"):
         with Server(binary, PLAIN + ["--io-threads", threads]).start() as server:
             control = server.connect()
-            for i in range(300):
-                client = server.connect()
-                for _ in range(2):  # the second is read when the first is answered
-                    client.send(b"*3\r\n$5\r\nBLPOP\r\n$5\r\nqueue\r\n$1\r\n0\r\n")
-                until(lambda: info(control, "blocked_clients") == "1", "the client")
-                control.call("RPUSH", "queue", "element")
-                time.sleep(0.0002 * (i % 4))
-                client.close()  # with a reply unread: the server gets a reset
-                until(lambda: info(control, "blocked_clients") == "0", "the end of round %d" % i)
+            for i in range(200):
+                first, second = server.connect(), server.connect()
+                for _ in range(2):  # the second request is read when the first is answered
+                    first.send(encode(["BRPOPLPUSH", "a", "b", "0"]))
+                until(lambda: info(control, "blocked_clients") == "1", "the first client")
+                second.send(encode(["BRPOPLPUSH", "b", "c", "0"]))
+                until(lambda: info(control, "blocked_clients") == "2", "the second client")
+                control.call("LPUSH", "a", "element")
+                time.sleep(0.0003 * (i % 4))
+                first.close()  # with a reply unread: the server gets a reset
+                second.close()
+                until(lambda: info(control, "connected_clients") == "1", "the end of round %d" % i)
+                control.call("DEL", "a", "b", "c")
             control.close()
 
 
