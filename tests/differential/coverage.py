@@ -34,7 +34,7 @@ NOT_GENERATED = {
     LATER: """asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
         module save bgsave bgrewriteaof""",
     OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
-        slowlog lastsave waitaof""",
+        slowlog lastsave waitaof migrate""",
     "takes a second": "pfselftest",
     "answers to HTTP requests that close the connection": "host: post",
 }
