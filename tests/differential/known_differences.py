@@ -97,6 +97,8 @@ COMMAND_INFO = [
     ("exec", "arity", "EXEC DRYRUN"),
     ("multi", "flags", "later servers name no_multi"),
     ("watch", "flags", "later servers name no_multi"),
+    ("xadd", "docs", "8.2 adds KEEPREF, DELREF and ACKED"),
+    ("xtrim", "docs", "8.2 adds KEEPREF, DELREF and ACKED"),
 ]
 COMMAND_INFO_BEFORE_7_2 = [
     ("zrank", "arity", "7.2 adds WITHSCORE"),
