@@ -140,6 +140,15 @@ def is_before_7_2():
     return _oracle < (7, 2, 0)
 
 
+def not_compared():
+    """Commands that leave another state behind on this oracle: 7.2 makes a consumer that reads or
+    claims nothing, and lets no last id fall below the largest one deleted.
+    """
+    if not is_before_7_2():
+        return set()
+    return {b"XREADGROUP", b"XCLAIM", b"XAUTOCLAIM", b"XSETID"}
+
+
 def command_info():
     """The fields that may differ with this oracle."""
     return COMMAND_INFO + (COMMAND_INFO_BEFORE_7_2 if is_before_7_2() else [])
