@@ -47,8 +47,8 @@ struct EndOption {
   explicit operator bool() const { return moment != kNoExpiry; }
 };
 
-// Takes one of the options if it comes next.
-Result<EndOption> take_end(const Context& ctx, Args& args) {
+// Takes one of the options if it comes next. `error`, if not empty, says why there must be none.
+Result<EndOption> take_end(const Context& ctx, Args& args, std::string_view error = {}) {
   struct Form {
     ByteView name;
     std::int64_t unit_ms;
@@ -60,6 +60,7 @@ Result<EndOption> take_end(const Context& ctx, Args& args) {
                                     {"PXAT", 1, Origin::kEpoch}};
   for (const Form& form : kForms) {
     if (!args.take(form.name)) continue;
+    if (!error.empty()) return Error(error);
     auto moment = read_field_moment(ctx, args, form.unit_ms, form.from);
     if (!moment) return moment.error();
     return EndOption{.moment = *moment, .relative = form.from == Origin::kNow};
@@ -156,10 +157,9 @@ Status SetRequest::read_option(const Context& ctx, Args& args) {
     if (end || keep_time) args.fail(kTwoEnds);
     keep_time = true;
   } else {
-    auto taken = take_end(ctx, args);
+    auto taken = take_end(ctx, args, end || keep_time ? kTwoEnds : std::string_view());
     if (!taken) return taken.error();
     if (!*taken) return Error(Bytes("ERR unknown argument: ").append(c_text(args.next())));
-    if (end || keep_time) args.fail(kTwoEnds);
     end = *taken;
   }
   return args.status();

@@ -6,6 +6,7 @@
 
 #include "datatypes/hyperloglog/rows.h"
 #include "datatypes/hyperloglog/value.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -68,7 +69,7 @@ Status pfdebug(Context& ctx, Args args, ReplyWriter& reply) {
     reply.integer(*made);
   } else {
     Bytes text = "ERR Unknown PFDEBUG subcommand '";
-    return Error(text.append(word) += "'");
+    return Error(text.append(c_text(word)) += "'");
   }
   return ok;
 }

@@ -92,6 +92,7 @@ Result<bool> move_element(Context& ctx, const ListMove& move, ReplyWriter& reply
     push_moved(**destination, move.to, element.value(), ctx.limits());
     destination->mark_changed(push_event(move.to));
   }
+  --ctx.environment().changes->count;  // the pop counts for both
   drop_popped(*source, move.from, 1, ctx.limits());
   reply_taken(reply, element);
   return true;

@@ -5,6 +5,7 @@
 #include "datatypes/stream/stream_arguments.h"
 #include "datatypes/stream/stream_reply.h"
 #include "datatypes/stream/stream_rows.h"
+#include "src/base/c_text.h"
 
 namespace memoir {
 namespace {
@@ -33,7 +34,8 @@ struct AddRequest {
   }
 };
 
-WantedId read_wanted_id(ByteView text, Args& args) {
+WantedId read_wanted_id(ByteView word, Args& args) {
+  ByteView text = c_text(word);
   if (text == "*") return {};
   WantedId wanted{WantedId::Form::kWhole, {}};
   if (text.ends_with("-*")) {
@@ -104,7 +106,8 @@ void journal_add(Context& ctx, const AddRequest& request, StreamId id, ByteView 
   const std::span<const Word> words = ctx.words();
   std::vector<ByteView> exact = exact_trim_words(words, request.options, threshold);
   const StreamIdText id_text(id);
-  exact[exact.size() - (words.size() - request.id_at)] = id_text;
+  const bool chosen = request.wanted.form != WantedId::Form::kWhole;
+  if (chosen) exact[exact.size() - (words.size() - request.id_at)] = id_text;
   ctx.effects().add(exact);
 }
 

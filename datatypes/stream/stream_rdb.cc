@@ -165,6 +165,7 @@ void Stream::load_marks(RdbReader& in, RdbType type) {
     marks_.max_deleted = read_id(in);
     marks_.added = in.length();
   }
+  first_erased_ = true;
   if (!in.failed()) settle_first();
 }
 

@@ -6,6 +6,9 @@
 // client's worker. So a waiting client gets the element before any later command can see it, as in
 // Redis.
 //
+// Whoever asks for it (Context::wake_on_any_change) also gets its turn when a key goes or becomes
+// another type's. A change that nobody can wait for (Edit::wake_nobody) gives no turns at all.
+//
 // Time-out, CLIENT UNBLOCK and a closed connection withdraw it; whoever moves the state from
 // kWaiting wins.
 #pragma once

@@ -220,6 +220,7 @@ Status pause(Context& ctx, Args args, ReplyWriter& reply) {
     return Error("ERR timeout is out of range");
   }
   self(ctx).worker().server().pause(mode, until_ms);
+  self(ctx).worker().follow_pause();  // from the next request on
   reply.ok();
   return ok;
 }

@@ -407,10 +407,13 @@ bool Server::pauses(const Client& client, std::span<const Word> words) {
 }
 
 void Server::pause(PauseMode mode, std::int64_t until_ms) {
-  const std::lock_guard lock(pause_mutex_);
-  const bool over = clock_.now_ms() >= pause_until_ms_.load();
-  if (over || until_ms > pause_until_ms_) pause_until_ms_ = until_ms;
-  if (over || mode > pause_mode_) pause_mode_ = mode;
+  {
+    const std::lock_guard lock(pause_mutex_);
+    const bool over = clock_.now_ms() >= pause_until_ms_.load();
+    if (over || until_ms > pause_until_ms_) pause_until_ms_ = until_ms;
+    if (over || mode > pause_mode_) pause_mode_ = mode;
+  }
+  each_worker([](Worker& worker) { worker.loop().post([&worker] { worker.follow_pause(); }); });
 }
 
 void Server::unpause() {

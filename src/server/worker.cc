@@ -114,6 +114,7 @@ DispatchSettings Worker::dispatch_settings() const {
   settings.lazyfree_user_del = c.lazyfree_lazy_user_del;
   settings.lazyfree_user_flush = c.lazyfree_lazy_user_flush;
   settings.active_expire = server_.active_expire();
+  settings.expiry = expiry_mode();
   settings.active_expire_effort = static_cast<unsigned>(c.active_expire_effort);
   settings.latency_tracking = c.latency_tracking;
   set_notable(c, settings);
@@ -381,7 +382,15 @@ void Worker::deadlines_due() {
   arm_deadlines();
 }
 
+// During a pause nothing changes, so keys whose time comes are hidden only.
+ExpiryMode Worker::expiry_mode() const {
+  return server_.pausing() ? ExpiryMode::kHide : ExpiryMode::kDelete;
+}
+
+void Worker::follow_pause() { dispatcher_->settings.expiry = expiry_mode(); }
+
 void Worker::end_pause() {
+  follow_pause();
   for (const std::uint64_t id : std::exchange(paused_, {})) {
     Client* client = find_client(id);
     if (!client || client->blocked() != Blocked::kByPause) continue;
@@ -679,6 +688,7 @@ void Worker::cron() {
   clients_cron(began_us);
   if (server_.pausing() && server_.pause_over(clock_.now_ms())) end_pause();
   if (!server_.pausing() && !paused_.empty()) end_pause();
+  follow_pause();
   const bool open = !server_.loading() && !server_.keyspace().busy();
   if (open) start_expiry();
   if (index_ == 0) {

@@ -137,6 +137,8 @@ class Worker final : public DispatchHost, private StripeWaiter {
   }
   // CLIENT UNPAUSE, or the pause is over.
   void end_pause();
+  // A pause has begun.
+  void follow_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
   void count_commands(std::size_t count) { KeyspaceStats::bump(stats_.commands, count); }
   void count_input(std::size_t bytes) {
@@ -234,6 +236,7 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void expire_slice();
   void take_config();
   DispatchSettings dispatch_settings() const;
+  ExpiryMode expiry_mode() const;
   Status refuse_special(Client& client, const CommandTable::Row& row,
                         std::span<const Word> words);
   Client* client_behind(Session& session) const;

@@ -4,7 +4,7 @@ A line of the list:   unit <tab> test <tab> reason
 
 The unit may begin with "redis:" or "valkey:" where a line is meant for one suite only; "*" in the
 name of the unit or the test stands for anything. A reason that begins with "not run: " keeps the
-test from running, for it would harm the tests behind it.
+test from running, for it would harm the tests behind it; with the test "*" a whole unit.
 """
 
 import re
@@ -57,7 +57,15 @@ class Listed:
         """The names of tests to leave out."""
         return [entry.test_name for entry in self.entries
                 if entry.reason.startswith(NOT_RUN) and entry.flavour in ("", flavour)
-                and entry.unit.match(unit)]
+                and entry.unit.match(unit) and entry.test_name != "*"]
+
+    def unit_not_run(self, flavour, unit):
+        """Why a whole unit is left out, or None."""
+        for entry in self.entries:
+            if (entry.test_name == "*" and entry.reason.startswith(NOT_RUN)
+                    and entry.flavour in ("", flavour) and entry.unit.match(unit)):
+                return entry.reason
+        return None
 
 
 class Tally:

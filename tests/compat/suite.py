@@ -2,7 +2,7 @@
 
 The suite starts src/redis-server (or src/valkey-server) of its working folder, writes below
 tests/tmp, and reads a few files of the checkout. The scratch folder has copies of what it may
-write and links to the rest; its src/ has a launcher in place of each binary.
+write and links to the rest; its src/ has a link to what is tested in place of each binary.
 """
 
 import os
@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+VALKEY_ONLY = ("enable-debug-assert ", "hide-user-data-from-log ")
 TOOLS = ("cli", "benchmark", "check-rdb", "check-aof")
 RESULT = re.compile(r"^\[(ok|err|exception|ignore|skip)\]: (.*)$")
 TIMED = re.compile(r" \(\d+ ms\)$")
@@ -54,6 +55,7 @@ class Scratch:
                 os.symlink(source, os.path.join(self.folder, name))
         os.makedirs(os.path.join(self.folder, "tests/tmp"), exist_ok=True)
         self._make_binaries()
+        self._adapt_configuration()
         return self
 
     def __exit__(self, *_):
@@ -65,23 +67,28 @@ class Scratch:
     def _make_binaries(self):
         source, target = (os.path.join(each, "src") for each in (self.checkout, self.folder))
         os.mkdir(target)
-        launchers = {"%s-%s" % (house, part) for house in ("redis", "valkey")
+        replaced = {"%s-%s" % (house, part) for house in ("redis", "valkey")
                      for part in ("server", "sentinel") + TOOLS}
         for name in os.listdir(source):
-            if name not in launchers:
+            if name not in replaced:
                 os.symlink(os.path.join(source, name), os.path.join(target, name))
         for house in ("redis", "valkey"):
-            self._launcher(house + "-server", self.server)
+            self._link(house + "-server", self.server)
             for part in TOOLS:
                 found = self.tools + part if self.tools else shutil.which("redis-" + part)
                 if found and os.path.exists(found):
-                    self._launcher("%s-%s" % (house, part), found)
+                    self._link("%s-%s" % (house, part), found)
 
-    def _launcher(self, name, binary):
-        path = os.path.join(self.folder, "src", name)
+    def _adapt_configuration(self):
+        """Valkey's default.conf has directives that Redis 7.2, and so Memoir, does not know."""
+        path = os.path.join(self.folder, "tests/assets/default.conf")
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
         with open(path, "w", encoding="utf-8") as file:
-            file.write('#!/bin/sh\nexec "%s" "$@"\n' % binary)
-        os.chmod(path, 0o755)
+            file.writelines(line for line in lines if not line.startswith(VALKEY_ONLY))
+
+    def _link(self, name, binary):
+        os.symlink(os.path.abspath(binary), os.path.join(self.folder, "src", name))
 
     def units(self):
         """All units there are, whether the suite's list names them or not."""

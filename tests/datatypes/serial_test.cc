@@ -322,6 +322,20 @@ TEST_CASE("times of fields and members come back", "[rdb]") {
   CHECK(refused(RdbType::kTimedMembers, Bytes("\xc8", 1)));
 }
 
+TEST_CASE("a stream comes back with all it remembers", "[rdb]") {
+  for (const Sample& sample : all()) {
+    const EntryOwner entry = restored(sample.payload);
+    if (entry->type() != TypeId::kStream) continue;
+    CAPTURE(sample.name);
+    const auto& stream = static_cast<const Stream&>(*entry->object());
+    CHECK(stream.verify());
+    if (stream.size() != 0) CHECK(!stream.marks().first.is_zero());
+    if (rdb_type_of(*entry) == static_cast<RdbType>(sample.payload[0])) {
+      CHECK(dump_payload(*entry, RdbCompression::kNo) == sample.payload);
+    }
+  }
+}
+
 TEST_CASE("large values are written as tables and nodes", "[rdb]") {
   const EncodingLimits limits;
   auto hash = std::make_unique<Hash>();

@@ -47,7 +47,7 @@ READS = ["redis.call('get', KEYS[1])", "redis.call('strlen', KEYS[1])",
          "redis.call('exists', KEYS[1], KEYS[2])", "redis.call('type', KEYS[1])",
          "redis.call('lrange', KEYS[1], 0, -1)", "redis.call('llen', KEYS[2])",
          "redis.call('scard', KEYS[1])", "redis.call('hget', KEYS[1], 'f1')",
-         "redis.call('zscore', KEYS[1], 'm1')", "redis.call('ttl', 'nothing')",
+         "redis.call('zrank', KEYS[1], 'm1')", "redis.call('ttl', 'nothing')",
          "redis.call('mget', KEYS[1], KEYS[2], 'nothing')", "redis.call('echo', ARGV[1])",
          "redis.call('hmget', KEYS[1], 'f1', 'f2')", "redis.call('zcard', KEYS[2])",
          "redis.call('ping')"]

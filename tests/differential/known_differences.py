@@ -16,6 +16,11 @@ REPLIES = [
      r"proto-max-bulk-len", ANY, "Memoir's table takes a bit for a cell, Redis's four bytes"),
     (("COMMAND",), r"\['.*'\]", r"\(error\) ERR Invalid arguments specified for command",
      "Redis takes the digits in front for a count of keys that is no integer (\"1e400\")"),
+    (("COMMAND GETKEYS PFMERGE", "COMMAND GETKEYSANDFLAGS PFMERGE"),
+     r"\(error\) ERR Invalid arguments specified for command", r"\[.*\]",
+     "Redis finds no keys where there are no sources"),
+    (("COMMAND GETKEYS GEORADIUS", "COMMAND GETKEYSANDFLAGS GEORADIUS"), r"\[.*\]", r"\[.*\]",
+     "of several STOREs Redis names the first, Memoir the one that counts as well"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
     (("OBJECT",), r"'listpackex'", r"'listpack'",
@@ -52,12 +57,12 @@ REPLIES_BEFORE_7_2 = [
      r"-9223372036854775807 and 9223372036854775807", "7.2 refuses the smallest number as RANK"),
     (("COMMAND",), r"\(error\) ERR wrong number of arguments for 'command\|getkeys' command", ANY,
      "7.2 accepts COMMAND GETKEYS with a command of one word"),
-    (("COMMAND GETKEYS PFMERGE", "COMMAND GETKEYSANDFLAGS PFMERGE"),
-     r"\(error\) ERR Invalid arguments specified for command", r"\[.*\]",
-     "Redis finds no keys where there are no sources"),
     (("COMMAND GETKEYS ZRANK", "COMMAND GETKEYS ZREVRANK"),
      r"\(error\) ERR Invalid number of arguments specified for command", r"\['.*'\]",
      "7.2 adds WITHSCORE to ZRANK"),
+    (("XREAD", "XREADGROUP"), r"\(error\) ERR Unbalanced XREAD list of streams.*",
+     r"\(error\) ERR Unbalanced '.*' list of streams.*", "7.2 names the command"),
+    (("XGROUP",), "1", "0", "7.2 makes a consumer as soon as it is named"),
     (("XREADGROUP",), r"\(error\) (UNBLOCKED the stream key no longer exists|"
      r"WRONGTYPE .*|NOGROUP the consumer group .*)", r"\(error\) (WRONGTYPE|NOGROUP) .*",
      "7.2 runs a waiting request again when its stream or group goes"),
@@ -70,6 +75,9 @@ def fits_set_listpack(content):
 
 # Encodings of whole values: (type, the oracle's, Memoir's, a condition on the content, reason).
 ENCODINGS = [
+    ("set", "listpack", "hashtable", lambda content: all(
+        member.lstrip(b"-").isdigit() for member in content),
+     "a set made from an intset that RESTORE brought beyond set-max-intset-entries"),
     ("zset", "skiplist", "listpack", lambda content: len(content) <= 256,
      "Redis's SORT leaves a sorted set in its large form"),
     ("hash", "listpackex", "listpack", lambda content: True,
@@ -137,17 +145,25 @@ def command_info():
     return COMMAND_INFO + (COMMAND_INFO_BEFORE_7_2 if is_before_7_2() else [])
 
 
+def is_open_event(channel, message):
+    """Whether a notification comes at no certain moment: of what expires, and of a consumer, which
+    7.0 makes later than 7.2.
+    """
+    names = (b"expired",) + ((b"xgroup-createconsumer",) if is_before_7_2() else ())
+    return message in names or channel.endswith(tuple(b":" + name for name in names))
+
+
 def changes_queueing(request):
     """Whether one server may queue the request in a MULTI and the other refuse it: then both go
     apart.
     """
-    if not is_before_7_2():
-        return False
     name = request[0].upper()
-    if name == b"COMMAND":
-        return len(request) < 4
     if name in (b"TTL", b"PTTL", b"PERSIST"):
         return len(request) >= 3
+    if not is_before_7_2():
+        return False
+    if name == b"COMMAND":
+        return len(request) < 4
     return name in (b"ZRANK", b"ZREVRANK") and len(request) >= 4
 
 
@@ -155,6 +171,11 @@ def names_before_error(request):
     """Whether it is a HELLO with words behind its SETNAME: 7.0 sets the name, then fails."""
     words = [word.upper() for word in request]
     return is_before_7_2() and words[:1] == [b"HELLO"] and b"SETNAME" in words[:-2]
+
+
+def is_unreadable(request):
+    """Whether it restores a payload that 7.0 may not know."""
+    return is_before_7_2() and request[0].upper() == b"RESTORE"
 
 
 def loses_reply(request):

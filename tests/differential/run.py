@@ -72,7 +72,8 @@ class Round:
             if in_multi and (row.comparison == "pop"
                              or known_differences.changes_queueing(request)):
                 continue
-            if (known_differences.names_before_error(request)
+            if (known_differences.is_unreadable(request)
+                    or known_differences.names_before_error(request)
                     or known_differences.loses_reply(request)):
                 continue
             return request, row.comparison == "pop"

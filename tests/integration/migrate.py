@@ -215,8 +215,10 @@ def stale_connection(scene):
 
 def large_values(scene):
     scene.source.call("SET", "key", os.urandom(3 << 20))
+    scene.source.call("XADD", "stream", "5-1", "field", "value")
     scene.source.call("SADD", "set", *[os.urandom(20) for _ in range(20000)])
-    assert scene.migrate("KEYS", "key", "set", key="") == b"OK"
+    assert scene.migrate("KEYS", "key", "set", "stream", key="") == b"OK"
+    assert scene.target.call("XADD", "stream", "5-1", "f", "v").startswith(b"ERR The ID")
     assert scene.target.call("STRLEN", "key") == 3 << 20
     assert scene.target.call("SCARD", "set") == 20000
 

@@ -166,7 +166,8 @@ TEST_CASE("the ACL file is read at start, saved and loaded again", "[integration
 }
 
 TEST_CASE("the journal knows which user wrote", "[integration]") {
-  ServerProcess server(GENERATE(from_range(thread_counts())), {"--journal-segment-size", "1mb"});
+  ServerProcess server(GENERATE(from_range(thread_counts())),
+                       {"--appendonly", "yes", "--journal-segment-size", "1mb"});
   Client client(server.port());
   ask(client, "ACL SETUSER ann-of-the-journal on nopass ~* +@all");
   REQUIRE(ask(client, "SET k v") == "OK");

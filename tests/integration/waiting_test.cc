@@ -256,4 +256,17 @@ TEST_CASE("clients held by CLIENT PAUSE count as blocked", "[integration]") {
   REQUIRE(observer.info("blocked_clients") == 0);
 }
 
+TEST_CASE("nothing expires during CLIENT PAUSE", "[integration]") {
+  ServerProcess server(GENERATE(from_range(thread_counts())));
+  Client client(server.port());
+  client.ask({"SET", "lazy", "v", "PX", "50"});
+  client.ask({"SET", "active", "v", "PX", "50"});
+  client.ask({"CLIENT", "PAUSE", "100000", "WRITE"});
+  REQUIRE(eventually([&] { return client.call({"GET", "lazy"}).is_null(); }));
+  REQUIRE(client.call({"GET", "active"}).is_null());
+  REQUIRE(client.info("expired_keys") == 0);
+  client.ask({"CLIENT", "UNPAUSE"});
+  REQUIRE(eventually([&] { return client.info("expired_keys") == 2; }));
+}
+
 }  // namespace memoir::testing

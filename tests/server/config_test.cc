@@ -115,7 +115,7 @@ TEST_CASE("a configuration file is read like Redis's", "[server][config]") {
   CHECK(value_of(config, "maxmemory-clients") == "5%");
   CHECK(config.shutdown_on_sigterm == (kShutdownNoSave | kShutdownNow));
   CHECK(value_of(config, "shutdown-on-sigterm") == "nosave now");
-  CHECK(loaded->notes.size() == 2);
+  CHECK(loaded->notes.size() == 3);
   CHECK(config.dir.front() == '/');
 }
 
@@ -197,9 +197,10 @@ TEST_CASE("rewriting keeps comments and order", "[server][config]") {
   config.save = {{900, 1}};
   config.requirepass = "a\"b";
   config.dir = "/data";
+  config.users = {{"alice", "on"}};
   const Bytes old_text =
       "# top\nport 6379\n\n\n# memory\nmaxmemory 5\nsave 1 2\nsave 3 4\nhz 10\n"
-      "user alice on\nwhat is this\n";
+      "user alice off\nwhat is this\n";
   const Bytes once = rewritten_config(old_text, config);
   CHECK(once ==
         "# top\nport 7000\n\n# memory\nmaxmemory 100mb\nsave 900 1\n\nhz 10\n"

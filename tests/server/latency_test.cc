@@ -36,7 +36,7 @@ TEST_CASE("graphs and reports", "[server]") {
   LatencyMonitor::Event event{"command", {{100, 10}, {160, 40}, {7000, 25}}, 50};
   const Bytes graph = latency_graph(event, 7005);
   CHECK(graph.starts_with("command - high 40 ms, low 10 ms (all time high 50 ms)\n----"));
-  CHECK(graph.ends_with(" # \n |o\n ||\n_||\n\n115\nhhs\n"));
+  CHECK(graph.ends_with(" # \n | \n |#\n_||\n\n115\nhhs\n"));
   CHECK(latency_report({}, {}, 0).find("is off") != Bytes::npos);
   CHECK(latency_report({}, {.threshold_ms = 5}, 0).find("nothing") != Bytes::npos);
   const Bytes report = latency_report({event}, {.threshold_ms = 5, .slowlog_us = -1}, 7005);
