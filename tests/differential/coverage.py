@@ -33,8 +33,8 @@ OTHER = "tested elsewhere: integration tests"
 NOT_GENERATED = {
     LATER: """asking cluster readonly readwrite replconf psync sync replicaof slaveof failover
         module save bgsave bgrewriteaof""",
-    OTHER: """migrate subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
-        slowlog lastsave waitaof""",
+    OTHER: """subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe quit monitor
+        migrate slowlog lastsave waitaof""",
     "takes a second": "pfselftest",
     "answers to HTTP requests that close the connection": "host: post",
 }
