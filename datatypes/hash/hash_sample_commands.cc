@@ -92,7 +92,7 @@ bool admits(const ScanArguments& arguments, const HashText& field) {
   return arguments.admits(field.text(buffer));
 }
 
-// HSCAN key cursor [MATCH pattern] [COUNT count]
+// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 Status hscan(Context& ctx, Args args, ReplyWriter& reply) {
   const ByteView key = args.next();
   ScanArguments arguments;
@@ -100,7 +100,7 @@ Status hscan(Context& ctx, Args args, ReplyWriter& reply) {
   if (args.failed()) return args.status();
   auto hash = ctx.db().read<Hash>(key);
   if (!hash) return hash.error();
-  if (*hash) arguments.read_options(args);
+  if (*hash) arguments.read_options(args, ScanArguments::Of::kHash);
   if (args.failed()) return args.status();
 
   const ReplyWriter::Mark start = reply.begin();
@@ -111,8 +111,8 @@ Status hscan(Context& ctx, Args args, ReplyWriter& reply) {
       return (*hash)->scan(from, [&](const HashText& field, const HashText& value) {
         if (!admits(arguments, field)) return;
         reply_text(reply, field);
-        reply_text(reply, value);
-        found += 2;
+        if (!arguments.bare()) reply_text(reply, value);
+        found += arguments.bare() ? 1 : 2;
       });
     });
   }
@@ -138,7 +138,7 @@ constexpr CommandSpec kRows[] = {
      .access = Access::kRead,
      .run = hscan,
      .group = Group::kHash,
-     .syntax = "key cursor [MATCH pattern] [COUNT count]",
+     .syntax = "key cursor [MATCH pattern] [COUNT count] [NOVALUES]",
      .summary = "Walks through the fields of a hash, some at each call.",
      .since = "2.8.0",
      .complexity = "O(1) for a call, O(N) for the whole walk over N fields",

@@ -216,7 +216,7 @@ Status zscan(Context& ctx, Args args, ReplyWriter& reply) {
   if (args.failed()) return args.status();
   auto set = ctx.db().read<SortedSet>(key);
   if (!set) return set.error();
-  if (*set) arguments.read_options(args);
+  if (*set) arguments.read_options(args, ScanArguments::Of::kSortedSet);
   if (args.failed()) return args.status();
 
   const ReplyWriter::Mark start = reply.begin();
@@ -228,7 +228,8 @@ Status zscan(Context& ctx, Args args, ReplyWriter& reply) {
       return (*set)->scan(from, [&](ByteView member, double score) {
         if (!arguments.admits(member)) return;
         reply.bulk(member);
-        found += 2;
+        found += arguments.bare() ? 1 : 2;
+        if (arguments.bare()) return;
         if (is_small) return reply.bulk_double(score);
         char text[64];
         const int length = std::snprintf(text, sizeof text, "%.17g", score);
@@ -341,7 +342,7 @@ constexpr CommandSpec kCommands[] = {
      .access = Access::kRead,
      .run = zscan,
      .group = Group::kSortedSet,
-     .syntax = "key cursor [MATCH pattern] [COUNT count]",
+     .syntax = "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
      .summary = "Walks through the members of a sorted set with their scores, some at each call.",
      .since = "2.8.0",
      .complexity = "O(1) for a call, O(N) for the whole walk over N members.",

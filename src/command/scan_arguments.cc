@@ -38,6 +38,9 @@ void ScanArguments::read_options(Args& args, Of of) {
     } else if (of == Of::kDatabase && args.take("TYPE", 1)) {
       type_ = args.next();
       has_type_ = true;
+    } else if ((of == Of::kHash && args.take("NOVALUES")) ||
+               (of == Of::kSortedSet && args.take("NOSCORES"))) {
+      bare_ = true;
     } else {
       args.fail(kSyntaxError);
     }

@@ -14,14 +14,17 @@ class ScanArguments {
  public:
   // Reads the cursor, as strtoul would; "ERR invalid cursor".
   void read_cursor(Args& args);
-  enum class Of : bool { kCollection, kDatabase };
-  // Reads the options behind it. Redis does so only if the key exists. TYPE is a database's alone.
+  enum class Of : std::uint8_t { kCollection, kDatabase, kHash, kSortedSet };
+  // Reads the options behind it. Redis does so only if the key exists. TYPE is a database's alone,
+  // NOVALUES a hash's, NOSCORES a sorted set's.
   void read_options(Args& args, Of of = Of::kCollection);
 
   std::uint64_t cursor() const { return cursor_; }
   // How many items a call should return, roughly.
   std::uint64_t count() const { return static_cast<std::uint64_t>(count_); }
   bool admits(ByteView text) const { return !filters_ || glob_match(pattern_, text); }
+  // Whether what belongs to a field or member is left out.
+  bool bare() const { return bare_; }
   // The type by name; an unknown one matches nothing.
   bool admits_type(ByteView name) const { return !has_type_ || equals_ignoring_case(type_, name); }
 
@@ -32,6 +35,7 @@ class ScanArguments {
   ByteView type_;
   bool filters_{false};
   bool has_type_{false};
+  bool bare_{false};
 };
 
 // Runs `step(cursor)`, which gives the next cursor, until `found` reaches the count asked for, the

@@ -474,7 +474,7 @@ void Client::publish_state() {
   s.shard_channels = static_cast<std::uint32_t>(subscriptions_.count(Topic::kShardChannel));
   s.queued = transaction.open ? static_cast<std::int32_t>(transaction.queue.size()) : -1;
   s.watched = static_cast<std::uint32_t>(watched.size());
-  s.query_bytes = parser_.query_buffer_bytes();
+  s.query_bytes = running_ ? parser_.held_bytes() : parser_.query_buffer_bytes();
   s.query_free_bytes = parser_.query_buffer_free_bytes();
   s.argument_bytes = parser_.pending_argument_bytes();
   s.queued_bytes = transaction.open ? transaction.bytes : 0;

@@ -112,7 +112,7 @@ Status ClientFilter::read_id(Args& args, bool negated) {
   while (args.more()) {
     // Behind the first, a word that is no number may be the next filter.
     const auto id = parse_integer(args.peek());
-    if (!id && !ids.empty() && args.left() > 1) break;
+    if (!id && !ids.empty() && (kill || args.left() > 1)) break;
     if (!id && !kill) return Error("ERR Invalid client ID");
     if (!id || (kill && *id < 1)) return Error("ERR client-id should be greater than 0");
     ids.push_back(static_cast<std::uint64_t>(*id));

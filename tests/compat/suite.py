@@ -106,6 +106,8 @@ class Scratch:
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--durable", "--dont-clean",
                    "--clients", str(options.clients), "--baseport", str(options.baseport + 40),
                    "--portcount", str(options.portcount - 40), "--timeout", str(options.timeout)]
+        if os.path.basename(self.server).startswith("memoir"):
+            command += ["--config", "io-threads", str(options.io_threads)]
         for test in skipped:
             command += ["--skiptest", test]
         for test in options.only:
