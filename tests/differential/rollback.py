@@ -33,18 +33,20 @@ LEFT_OUT = {b"MULTI", b"EXEC", b"DISCARD", b"WATCH", b"UNWATCH", b"RESET", b"HEL
 
 def state(connection):
     """Everything a transaction could have changed, as far as commands show it."""
-    seen = [connection.call("DEBUG", "DIGEST")]
-    position = info(connection, "replication", b"master_repl_offset")
+    seen = []
     for db in range(DATABASES):
         connection.call("SELECT", db)
-        seen.append(connection.call("DBSIZE"))
         for key in sorted(word_lists.KEY_SET):
             kind = connection.call("TYPE", key)
             if kind != b"none":
                 seen.append((db, key, kind, connection.call("OBJECT", "ENCODING", key),
                              connection.call("PEXPIRETIME", key),
                              connection.call("DEBUG", "DIGEST-VALUE", key)))
+        # Behind the look at each key, which removes those whose time is over.
+        seen.append(connection.call("DBSIZE"))
     connection.call("SELECT", 0)
+    seen.append(connection.call("DEBUG", "DIGEST"))
+    position = info(connection, "replication", b"master_repl_offset")
     return seen, position, info(connection, "stats", b"expired_")
 
 
