@@ -61,13 +61,13 @@ void Connection::watch() {
     return;
   }
   uv_poll_start(&handle_->poll, wanted, [](uv_poll_t* poll, int status, int events) {
-    Connection& self = *static_cast<Handle*>(poll->data)->owner;
-    if (status < 0) {
-      // A broken socket shows itself to whoever reads it. It is not watched any more.
-      events = UV_READABLE | UV_DISCONNECT;
-      self.watched_ = 0;
-    }
-    self.ready(events);
+    auto* const handle = static_cast<Handle*>(poll->data);
+    if (status >= 0) return handle->owner->ready(events);
+    // A broken socket shows itself to whoever reads it. It is not watched any more; but what was
+    // read may have come before it broke, so whoever wants to hear of it is told again.
+    handle->owner->watched_ = 0;
+    handle->owner->ready(UV_READABLE | UV_DISCONNECT);
+    if (handle->owner) handle->owner->watch();
   });
 }
 

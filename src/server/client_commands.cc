@@ -156,7 +156,12 @@ Status unblock(Context& ctx, Args args, ReplyWriter& reply) {
   const bool blocked = status && status->may_be_unblocked && !status->unblocking.exchange(true);
   if (blocked) {
     Worker& worker = server.worker(status->worker);
-    worker.loop().post([&worker, victim, reason] { worker.unblock(victim, reason); });
+    // A transaction holds stripes, which withdrawing a request needs.
+    if (&worker == &self(ctx).worker() && !ctx.in_transaction()) {
+      worker.unblock(victim, reason);
+    } else {
+      worker.loop().post([&worker, victim, reason] { worker.unblock(victim, reason); });
+    }
   }
   reply.integer(blocked ? 1 : 0);
   return ok;

@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 
 from client.ports import Port
 from client.process import Server, memoir_path
-from client.resp import Connection, Error
+from client.resp import Connection, Error, encode
 
 STOCK = os.path.join(HERE, "stock_redis_7_2.conf")
 PLAIN = ["--appendonly", "no", "--save", "", "--enable-debug-command", "yes"]
@@ -59,7 +59,7 @@ def is_alive(pid):
 
 
 def info(connection, field):
-    text = connection.call("INFO", "everything").decode()
+    text = connection.call("INFO").decode()
     found = re.search(r"^%s:(.*)\r$" % field, text, re.M)
     return found and found.group(1)
 
@@ -371,9 +371,33 @@ def crash_report(binary):
             assert len(re.findall(r"\[0x[0-9a-f]+\]", trace)) >= 3, text
 
 
+# ---- connections ------------------------------------------------------------------------------
+
+
+def reset_while_waiting(binary):
+    """A client that is gone does not wait on, however its end and its requests fall together."""
+    for threads in ("1", "4"):
+        with Server(binary, PLAIN + ["--io-threads", threads]).start() as server:
+            control = server.connect()
+            for i in range(200):
+                first, second = server.connect(), server.connect()
+                for _ in range(2):  # the second request is read when the first is answered
+                    first.send(encode(["BRPOPLPUSH", "a", "b", "0"]))
+                until(lambda: info(control, "blocked_clients") == "1", "the first client")
+                second.send(encode(["BRPOPLPUSH", "b", "c", "0"]))
+                until(lambda: info(control, "blocked_clients") == "2", "the second client")
+                control.call("LPUSH", "a", "element")
+                time.sleep(0.0003 * (i % 4))
+                first.close()  # with a reply unread: the server gets a reset
+                second.close()
+                until(lambda: info(control, "connected_clients") == "1", "the end of round %d" % i)
+                control.call("DEL", "a", "b", "c")
+            control.close()
+
+
 CASES = (systemd_is_told, without_a_supervisor, daemon, pid_file_in_the_foreground, protected_mode,
          stop_while_loading, stock_configuration, rewritten_configuration, reload_keeps_everything,
-         crash_report)
+         crash_report, reset_while_waiting)
 
 
 def main():
