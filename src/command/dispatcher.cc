@@ -244,7 +244,9 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (is_write(spec)) return journal_.writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
-    for (const StoredRequest& request : session.transaction.queue) bytes += record_bytes(request.words);
+    for (const StoredRequest& request : session.transaction.queue) {
+      bytes += record_bytes(request.words);
+    }
     return journal_.writable(bytes);
   }
   return ok;

@@ -137,10 +137,8 @@ class DispatchHost {
   // --- scripts (src/scripting)
   // The interpreters of this dispatcher; null: there are none.
   virtual ScriptEngine* script_engine() { return nullptr; }
-  // Serves clients for a moment in the midst of a script, as far as they need no keys.
-  virtual void serve_meanwhile() {}
-  // The script must end: nothing will be journaled any more.
-  virtual bool stopping() const { return false; }
+  virtual void serve_meanwhile() {}  // for a moment in a script, clients that need no keys
+  virtual bool stopping() const { return false; }  // the script must end, nothing is journaled
   // The reply to what has to wait for a busy script.
   virtual Error busy_error() const { return Error("BUSY Redis is busy running a script."); }
 };
@@ -234,8 +232,8 @@ class Dispatcher {
   void count_rejected(const CommandTable::Row* row, ByteView error);
   // The end of a run with nested commands: outer's effects lead back to its database.
   void end_nested(Context& outer);
-  // Where outer's effects stand, and back there: what nested commands did since is taken back by
-  // `undo`, which the run's environment named meanwhile, and told to nobody.
+  // Where outer's effects stand, and back there: `undo`, which the run's environment named
+  // meanwhile, takes back what nested commands did since, and nobody is told of it.
   struct NestedMark {
     std::size_t effects_bytes, effects_count, events, touched, touched_databases;
     std::uint64_t changes;
@@ -252,9 +250,7 @@ class Dispatcher {
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }
 
-  // While one lives, requests may be run in the midst of another: the scratch memory of that one is
-  // put aside.
-  class Interlude;
+  class Interlude;  // requests in the midst of another: interlude.h
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }

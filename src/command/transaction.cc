@@ -23,8 +23,12 @@ Result<bool> take_option(Context& ctx, Args& args, std::string_view option) {
 // MULTI [ROLLBACK]
 Status multi(Context& ctx, Args args, ReplyWriter& reply) {
   Result<bool> rollback = take_option(ctx, args, "ROLLBACK");
-  if (!rollback) return rollback.error();
   Transaction& transaction = ctx.session().transaction;
+  if (!rollback) {
+    // As any request with a wrong number of words does.
+    if (transaction.open) transaction.broken = true;
+    return rollback.error();
+  }
   if (transaction.open) return Error("ERR MULTI calls can not be nested");
   transaction.open = true;
   transaction.rollback = *rollback;
@@ -427,7 +431,8 @@ void Dispatcher::remove_watches(Session& session) {
   session.watch_state.reset();
 }
 
-// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes are locked.
+// Tells watchers and trackers of changed keys, and notes keys that somebody waits for. The stripes
+// are locked.
 void Dispatcher::signal_touched(LockedStripes& locked, Changes& changes) {
   tell_trackers(locked, changes);
   for (KeyRef& touched : changes.touched) {

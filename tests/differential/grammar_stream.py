@@ -177,7 +177,8 @@ def without_times(reply):
             return [without_times(part) for part in reply[:-2]] + ["time", reply[-1]]
         return [without_times(part) for part in reply if not is_idle_consumer(part)]
     return [(name, "time" if name in CLOCKS else without_times(value))
-            for name, value in fields if name not in NEW_FIELDS and not counts_consumers(name, value)]
+            for name, value in fields
+            if name not in NEW_FIELDS and not counts_consumers(name, value)]
 
 
 def is_idle_consumer(reply):

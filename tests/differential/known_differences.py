@@ -21,6 +21,8 @@ REPLIES = [
      "Redis finds no keys where there are no sources"),
     (("COMMAND GETKEYS GEORADIUS", "COMMAND GETKEYSANDFLAGS GEORADIUS"), r"\[.*\]", r"\[.*\]",
      "of several STOREs Redis names the first, Memoir the one that counts as well"),
+    (("CLIENT LIST TYPE",), r"\(error\) ERR syntax error", r"\(error\) ERR Unknown client type .*",
+     "Memoir takes several filters, as later servers do, and names the first that is wrong"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
      "Redis's SORT leaves a sorted set in its large form"),
     (("OBJECT",), r"'listpackex'", r"'listpack'",
@@ -138,6 +140,15 @@ def consider(server):
 
 def is_before_7_2():
     return _oracle < (7, 2, 0)
+
+
+def not_compared():
+    """Commands that leave another state behind on this oracle: 7.2 makes a consumer that reads or
+    claims nothing, and lets no last id fall below the largest one deleted.
+    """
+    if not is_before_7_2():
+        return set()
+    return {b"XREADGROUP", b"XCLAIM", b"XAUTOCLAIM", b"XSETID"}
 
 
 def command_info():

@@ -232,7 +232,8 @@ def main():
         supported = supported_commands(subject)
         if options.only:
             supported &= {word.encode().upper() for word in options.only.split(",")}
-        grammar = Grammar(supported & supported_commands(oracle))
+        grammar = Grammar((supported & supported_commands(oracle))
+                          - known_differences.not_compared())
         pair = Pair(oracle, subject, grammar)
         rounds = random.Random(seed)
         seen = set()

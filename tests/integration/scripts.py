@@ -201,7 +201,7 @@ def figures(server):
     assert int(values["number_of_cached_scripts"]) == 2, values
     assert int(values["used_memory_vm_eval"]) > 10000 and int(values["used_memory_scripts"]) > 0
     client.call("CONFIG", "RESETSTAT")
-    client.call("EVAL", "redis.call('set', 'k', 'v') return redis.pcall('lpush', 'k', 'x').err", "0")
+    client.call("EVAL", "redis.call('set', 'k', 'v') return redis.pcall('lpush', 'k', 1).err", "0")
     stats = client.call("INFO", "commandstats").decode()
     assert "cmdstat_set:calls=1," in stats and "cmdstat_eval:calls=1," in stats, stats
     assert "errorstat_WRONGTYPE:count=1" in client.call("INFO", "errorstats").decode()
