@@ -156,12 +156,13 @@ class ValueWriter {
 
   // Writes the value on top of the stack and pops it.
   void write() {
-    if (!lua_checkstack(lua_, 4)) {
+    if (depth_ == kDepthMax || !lua_checkstack(lua_, 4)) {
       constexpr ByteView kTooDeep = "ERR reached lua stack limit";
       errors_.count_error(kTooDeep);
       reply_.error(kTooDeep);
       return lua_pop(lua_, 1);
     }
+    ++depth_;
     switch (lua_type(lua_, -1)) {
       case LUA_TSTRING:
         write_string();
@@ -179,9 +180,13 @@ class ValueWriter {
         reply_.null();
     }
     lua_pop(lua_, 1);
+    --depth_;
   }
 
  private:
+  // Lua's own stack would last longer than the thread's.
+  static constexpr unsigned kDepthMax = 1000;
+
   void write_string() {
     std::size_t bytes;
     const char* text = lua_tolstring(lua_, -1, &bytes);
@@ -290,6 +295,7 @@ class ValueWriter {
   const Resp spoken_;
   ReplyWriter& reply_;
   ErrorCounter& errors_;
+  unsigned depth_{0};
 };
 
 ByteView trimmed(ByteView text) {
