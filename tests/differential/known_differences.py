@@ -21,6 +21,8 @@ REPLIES = [
      "Redis finds no keys where there are no sources"),
     (("COMMAND GETKEYS GEORADIUS", "COMMAND GETKEYSANDFLAGS GEORADIUS"), r"\[.*\]", r"\[.*\]",
      "of several STOREs Redis names the first, Memoir the one that counts as well"),
+    (("MEMORY MALLOC-STATS",), r"'Stats not supported for the current allocator'", ANY,
+     "the oracle's allocator has no statistics"),
     (("CLIENT LIST TYPE",), r"\(error\) ERR syntax error", r"\(error\) ERR Unknown client type .*",
      "Memoir takes several filters, as later servers do, and names the first that is wrong"),
     (("OBJECT",), r"'skiplist'", r"'listpack'",
