@@ -2,6 +2,7 @@
 #include "protocol/reply_writer.h"
 #include "src/server/help_reply.h"
 #include "src/server/server.h"
+#include "src/server/server_row.h"
 #include "src/server/server_rows.h"
 
 namespace memoir {
@@ -136,22 +137,6 @@ constexpr const char* kLenTips =
     "request_policy:all_nodes,response_policy:agg_sum,nondeterministic_output";
 constexpr const char* kResetTips = "request_policy:all_nodes,response_policy:all_succeeded";
 constexpr const char* kPerReturned = "O(N) where N is the number of entries returned";
-
-constexpr CommandSpec row(const char* name, Arity arity, std::uint32_t flags, Handler run,
-                          const char* syntax, const char* summary, const char* since,
-                          const char* complexity = "O(1)", const char* tips = "") {
-  return {.name = name,
-          .arity = arity,
-          .flags = flags,
-          .locks = Locks::kNone,
-          .run = run,
-          .group = Group::kServer,
-          .syntax = syntax,
-          .summary = summary,
-          .since = since,
-          .complexity = complexity,
-          .tips = tips};
-}
 
 constexpr CommandSpec with(CommandSpec spec, std::span<const CommandSpec> subcommands) {
   spec.subcommands = subcommands;

@@ -2,6 +2,7 @@
 #include "protocol/reply_writer.h"
 #include "src/server/client.h"
 #include "src/server/server.h"
+#include "src/server/server_row.h"
 #include "src/server/server_rows.h"
 #include "src/server/worker.h"
 
@@ -136,22 +137,6 @@ Status monitor(Context& ctx, Args, ReplyWriter& reply) {
   client->worker().add_monitor(*client);
   reply.ok();
   return ok;
-}
-
-constexpr CommandSpec row(const char* name, Arity arity, std::uint32_t flags, Handler run,
-                          const char* syntax, const char* summary, const char* since,
-                          const char* complexity = "O(1)", const char* tips = "") {
-  return {.name = name,
-          .arity = arity,
-          .flags = flags,
-          .locks = Locks::kNone,
-          .run = run,
-          .group = Group::kServer,
-          .syntax = syntax,
-          .summary = summary,
-          .since = since,
-          .complexity = complexity,
-          .tips = tips};
 }
 
 constexpr CommandSpec in_group(CommandSpec spec, Group group) {

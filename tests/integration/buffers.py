@@ -15,6 +15,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from client.conditions import info, until
 from client.process import Server, memoir_path
 from client.resp import encode
 
@@ -30,13 +31,6 @@ def clients(control):
     return found
 
 
-def info(control, name):
-    for line in control.call("INFO").decode().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split(":", 1)[1])
-    return None
-
-
 def named(server, name):
     client = server.connect()
     assert client.call("CLIENT", "SETNAME", name) == b"OK"
@@ -48,13 +42,6 @@ def controller(server):
     control = named(server, "control")
     control.call("CLIENT", "NO-EVICT", "on")
     return control
-
-
-def until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "in vain: line %d" % condition.__code__.co_firstlineno
-        time.sleep(0.01)
 
 
 def closed(client):

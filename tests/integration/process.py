@@ -22,6 +22,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 
+from client.conditions import until
 from client.ports import Port
 from client.process import Server, memoir_path
 from client.resp import Connection, Error, encode
@@ -33,16 +34,6 @@ JOURNALED = ["--appendonly", "yes", "--save", "", "--enable-debug-command", "yes
 
 class Skip(Exception):
     """A case that cannot be run here, and why."""
-
-
-def until(condition, what, seconds=20.0):
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, "waited in vain: " + what
-        time.sleep(0.005)
 
 
 def read(path):

@@ -15,22 +15,13 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from client.conditions import until
 from client.process import Server, memoir_path
 from client.resp import Error, encode
 
 FOREVER = "while true do end"
 BUSY = b"BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 BUSY_FUNCTION = BUSY.replace(b"SCRIPT KILL", b"FUNCTION KILL")
-
-
-def until(condition, what, seconds=20.0):
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, "waited in vain: " + what
-        time.sleep(0.005)
 
 
 def clients(server, count):

@@ -15,6 +15,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from client.conditions import info, until
 from client.process import Server, memoir_path
 from client.resp import NULL, NULL_BULK, Error, Push
 
@@ -52,20 +53,6 @@ def field(client, name):
         if word.startswith(name + "="):
             return word.split("=", 1)[1]
     return None
-
-
-def info(client, name):
-    for line in client.call("INFO").decode().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split(":", 1)[1])
-    return None
-
-
-def until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "in vain waited for " + condition.__name__
-        time.sleep(0.01)
 
 
 def a_read_key_is_invalidated_once(server):
