@@ -37,6 +37,8 @@ class NullJournal final : public Journal {
   }
 
   void flush() override {
+    // Without a listener every append is its own flush; another thread may see it half done.
+    if (listener_ == nullptr) return;
     const Lsn target = position();
     if (written() >= target) return;
     {

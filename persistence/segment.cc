@@ -1,12 +1,12 @@
 #include "persistence/segment.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "src/base/coding.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
+#include "src/base/number.h"
 #include "src/base/random.h"
 
 namespace memoir {
@@ -19,13 +19,6 @@ constexpr std::size_t kTimelineDigits = 8;
 
 std::uint64_t header_hash(const SegmentHeader& header) {
   return hash_on_disk(bytes_of(header).substr(0, offsetof(SegmentHeader, hash)));
-}
-
-template <class T>
-bool parse_digits(std::string_view digits, T& value) {
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value);
-  return error == std::errc() && stop == end;
 }
 
 bool all_zero(ByteView bytes) {

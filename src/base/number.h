@@ -4,9 +4,11 @@
 // and "-0" excepted as Redis does: "-0" is refused). All functions are pure.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "src/base/bytes.h"
 
@@ -20,6 +22,14 @@ std::optional<std::int64_t> parse_integer(ByteView text);
 // A number of 0 .. 2^64-1 as stream ids and cursors are read: blanks and a '+' in front and leading
 // zeros are let pass.
 std::optional<std::uint64_t> parse_unsigned(ByteView text);
+
+// A number in the name of a file: digits and nothing else; leading zeros are let pass.
+template <class T>
+bool parse_digits(std::string_view digits, T& value) {
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  return error == std::errc() && stop == end;
+}
 
 // Redis's string2d / getDoubleFromObject: what strtod reads as a whole, "inf", "-inf", "+inf",
 // "infinity" in any case, hex floats; not NaN, no blanks in front.

@@ -4,6 +4,7 @@
 
 #include "persistence/file.h"
 #include "persistence/memory_file.h"
+#include "persistence/snapshot_file.h"
 
 namespace memoir {
 
@@ -123,6 +124,23 @@ TEST_CASE("paths are taken apart and joined", "[persistence]") {
   CHECK(base_name("a/b") == "b");
   CHECK(base_name("a/b/") == "b");
   CHECK(base_name("b") == "b");
+}
+
+TEST_CASE("snapshots are found by their names", "[persistence]") {
+  MemoryFileSystem files;
+  REQUIRE(files.create_directories("data"));
+  for (const char* name : {"snapshot-00000000000000000200.rdb", "snapshot-00000000000000000030.rdb",
+                           "snapshot-00000000000000000030.index", "snapshot-7.rdb", "dump.rdb",
+                           "snapshot-0000000000000000003x.rdb"}) {
+    REQUIRE(files.open(join_path("data", name), OpenMode::kCreate));
+  }
+  const auto found = list_snapshots(files, "data");
+  REQUIRE(found);
+  REQUIRE(found->size() == 2);
+  CHECK((*found)[0].lsn == 30);
+  CHECK((*found)[1].lsn == 200);
+  CHECK((*found)[1].name == snapshot_name(200));
+  CHECK(snapshot_index_name(30) == "snapshot-00000000000000000030.index");
 }
 
 TEST_CASE("a power cut forgets what was not synced", "[persistence]") {

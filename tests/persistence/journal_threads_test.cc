@@ -108,6 +108,25 @@ TEST_CASE("several workers append in one order and lose nothing", "[persistence]
   check_all_there(recover_all(files));
 }
 
+TEST_CASE("threads append to a journal that keeps nothing and flush it", "[persistence][threads]") {
+  auto journal = make_null_journal(kTestReplicationId, 0, Workers::kSeveral);
+  constexpr unsigned kThreads = 4;
+  constexpr unsigned kRecords = 5000;
+  const Bytes words = set_request(1);
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (unsigned n = 0; n < kRecords; ++n) {
+        const Lsn end = journal->append({.words = words});
+        if (journal->written() < journal->position()) journal->flush();
+        if (journal->safe() < end) std::abort();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(journal->safe() == words.size() * kThreads * kRecords);
+}
+
 TEST_CASE("workers live through a disk that fails now and then", "[persistence][threads]") {
   QuietLog quiet;
   MemoryFileSystem files;
