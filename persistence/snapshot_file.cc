@@ -15,7 +15,9 @@ constexpr std::size_t kDigits = 20;
 
 }  // namespace
 
-std::string snapshot_name(Lsn lsn) { return fmt::format("{}{:0{}}{}", kPrefix, lsn, kDigits, kSuffix); }
+std::string snapshot_name(Lsn lsn) {
+  return fmt::format("{}{:0{}}{}", kPrefix, lsn, kDigits, kSuffix);
+}
 
 std::string snapshot_index_name(Lsn lsn) {
   return fmt::format("{}{:0{}}{}", kPrefix, lsn, kDigits, kIndexSuffix);
