@@ -45,6 +45,7 @@ struct DispatchSettings {
   bool lazyfree_user_del = false;
   bool lazyfree_user_flush = false;
   bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
+  bool snapshots_failing = false;    // -MISCONF since no snapshot can be written
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
