@@ -29,8 +29,7 @@
 
 namespace memoir {
 
-// What of the configuration concerns running commands. Each worker sets its own copy when the
-// configuration changes.
+// What of the configuration concerns running commands. Each worker has its own copy.
 struct DispatchSettings {
   std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
   std::uint64_t maxmemory = 0;      // bytes; 0: no limit

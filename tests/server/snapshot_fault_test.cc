@@ -174,7 +174,8 @@ TEST_CASE("an index is the same whether its keys fit into memory or not", "[serv
   for (const std::size_t fits : {std::size_t{100'000}, std::size_t{700}, std::size_t{10'000}}) {
     SnapshotIndexWriter out(files, "/d/" + std::to_string(fits), fits);
     for (std::uint64_t i = 0; i < 10'000; ++i) {
-      REQUIRE(out.add(static_cast<std::uint32_t>(i / 6000), "k" + std::to_string(i), 100 + i * 500));
+      const auto db = static_cast<std::uint32_t>(i / 6000);
+      REQUIRE(out.add(db, "k" + std::to_string(i), 100 + i * 500));
     }
     REQUIRE(out.finish({}));
   }
