@@ -37,6 +37,9 @@ inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
 
 class RdbWriter;
 
+// What verify() says of a value.
+inline Status broken(std::string_view what) { return Error(ErrorCode::kCorrupt, Bytes(what)); }
+
 class Object {
  public:
   virtual ~Object() = default;
@@ -52,6 +55,8 @@ class Object {
   // Bytes of its allocations, itself included. May estimate by sampling `samples` elements (0:
   // all).
   virtual std::size_t memory_usage(std::size_t samples) const = 0;
+  // How much of memory_usage(0) it may have in common with copies of it: large elements.
+  virtual std::size_t shareable_bytes() const { return 0; }
   virtual std::unique_ptr<Object> copy() const = 0;
   // Allocations that freeing it takes, roughly: large ones are freed in the background.
   virtual std::size_t free_effort() const = 0;
@@ -63,6 +68,9 @@ class Object {
   // encoding, and then the value itself.
   virtual RdbType rdb_type() const = 0;
   virtual void save(RdbWriter& out) const = 0;
+  // Looks at all of it: ok if every invariant of its present form holds, else what is wrong. The
+  // limits for compact forms are none: CONFIG SET changes them under values that are there.
+  virtual Status verify() const = 0;
 
   // --- members that end
   // ----------------------------------------------------------------------------- Whether members
