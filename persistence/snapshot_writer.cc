@@ -17,6 +17,10 @@ std::string temporary_name(const SnapshotSettings& settings) {
 
 }  // namespace
 
+Status SnapshotFileWriter::Sink::rewrite(std::uint64_t offset, ByteView bytes) {
+  return file_->write(offset, bytes);
+}
+
 Status SnapshotFileWriter::Sink::write(ByteView bytes) {
   if (!failure_) return failure();
   failure_ = file_->write(offset_, bytes);
@@ -74,6 +78,7 @@ Status SnapshotFileWriter::write(SnapshotWalk& walk, const std::function<bool()>
   const auto called_off = [&] { return !sink_.good() || (stop && stop()); };
   const bool whole = walk.run(rdb_.values(), called_off);
   if (!sink_.good()) return sink_.failure();
+  rdb_.note_type(walk.newest());
   return whole ? Status(ok) : Status(Error(ErrorCode::kIo, "it was called off"));
 }
 

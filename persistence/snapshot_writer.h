@@ -71,6 +71,7 @@ class SnapshotFileWriter {
    public:
     explicit Sink(std::unique_ptr<File> file) : file_(std::move(file)) {}
     Status write(ByteView bytes) override;
+    Status rewrite(std::uint64_t offset, ByteView bytes) override;
     Status sync() { return file_->sync(); }
     bool good() const { return static_cast<bool>(failure_); }
     Status failure() const { return failure_ ? Status(ok) : Status(failure_.error().clone()); }

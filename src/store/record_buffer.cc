@@ -7,7 +7,7 @@ void RecordBuffer::add(const Entry& entry, const RdbEntryStyle& style) {
   save_key(entry, style, out_);
   ++keys_;
   if (entry.storage() == Storage::kShared && entry.bytes().size() >= kApartBytesMin) {
-    apart_.push_back({out_.gathered().size(), entry.shared()});
+    apart_.push_back({out_.written().size(), entry.shared()});
     apart_bytes_ += entry.bytes().size();
     return;
   }
@@ -21,7 +21,7 @@ void RecordBuffer::add_head(const Entry& entry, const RdbEntryStyle& style) {
 }
 
 void RecordBuffer::move_to(RdbWriter& to) {
-  const ByteView all = out_.gathered();
+  const ByteView all = out_.written();
   std::size_t done = 0;
   for (const Apart& apart : apart_) {
     to.raw(all.substr(done, apart.at - done));

@@ -29,9 +29,9 @@ class RecordBuffer {
   // Members of such a value.
   RdbWriter& members() { return out_; }
 
-  bool empty() const { return out_.gathered().empty(); }
+  bool empty() const { return out_.written().empty(); }
   // What it takes of memory that would not be taken without it.
-  std::size_t bytes() const { return out_.gathered().size() + apart_bytes_; }
+  std::size_t bytes() const { return out_.written().size() + apart_bytes_; }
   std::size_t keys() const { return keys_; }
   // The type of value that needs the newest version of the format, of all that were ever added.
   RdbType newest() const { return newest_; }
@@ -47,7 +47,7 @@ class RecordBuffer {
   static constexpr std::size_t kApartBytesMin = 16 * 1024;
 
   void note(RdbType type) {
-    if (rdb_file_version_of(type) > rdb_file_version_of(newest_)) newest_ = type;
+    if (rdb_version_for(type) > rdb_version_for(newest_)) newest_ = type;
   }
 
   RdbWriter out_;

@@ -279,7 +279,7 @@ bool SnapshotWalk::walk_part(unsigned database, unsigned stripe) {
 void SnapshotWalk::take_saved(Part& part) {
   if (part.saved && !part.saved->empty()) {
     pending_.fetch_sub(part.saved->bytes(), std::memory_order_relaxed);
-    std::swap(taken_, part.saved);
+    taken_ = std::move(part.saved);
   }
   met_.insert(met_.end(), part.partials.begin(), part.partials.end());
   part.partials.clear();
@@ -316,7 +316,7 @@ bool SnapshotWalk::gather(Part& part, const EntryTable& table, unsigned physical
 void SnapshotWalk::flush_buffer(RecordBuffer& buffer) {
   if (buffer.empty()) return;
   keys_done_.fetch_add(buffer.keys(), std::memory_order_relaxed);
-  if (rdb_file_version_of(buffer.newest()) > rdb_file_version_of(newest_)) {
+  if (rdb_version_for(buffer.newest()) > rdb_version_for(newest_)) {
     newest_ = buffer.newest();
   }
   buffer.move_to(*out_);
@@ -360,7 +360,7 @@ void SnapshotWalk::drain(unsigned database) {
       const Guard guard(*this, stripe);
       if (!where.saved || where.saved->empty()) continue;
       pending_.fetch_sub(where.saved->bytes(), std::memory_order_relaxed);
-      std::swap(taken_, where.saved);
+      taken_ = std::move(where.saved);
     }
     select(database);
     flush_buffer(*taken_);
