@@ -56,6 +56,10 @@ class RdbWriter {
   Status flush();
   // All that was written; only without a sink.
   Bytes take() { return std::move(buffer_); }
+  // The same as a view, until the next write; clear() forgets it and keeps the memory. Only
+  // without a sink.
+  ByteView gathered() const { return buffer_; }
+  void clear() { buffer_.clear(), summed_ = 0; }
   // Bytes written so far.
   std::uint64_t position() const { return passed_on_ + buffer_.size(); }
 

@@ -1,0 +1,37 @@
+// A key with its value in the RDB format, from its entry in the keyspace.
+//
+//   record := [FC expire_ms:i64] [F8 idle:length | F9 counter:u8] type:u8 key:string value
+//
+// Pure functions; whoever calls holds the lock of the entry's stripe.
+#pragma once
+
+#include <cstdint>
+
+#include "src/store/entry.h"
+#include "src/store/rdb_format.h"
+#include "src/store/rdb_writer.h"
+
+namespace memoir {
+
+// What of an entry's access clock is written with it, as maxmemory-policy wants it.
+enum class RdbAccess : std::uint8_t { kNone, kIdle, kFrequency };
+
+struct RdbEntryStyle {
+  RdbAccess access = RdbAccess::kNone;
+  std::int64_t now_ms = 0;
+  unsigned lfu_decay_minutes = 1;
+};
+
+RdbType rdb_type_of(const Entry& entry);
+// Writes the value alone, without its type.
+void save_value(const Entry& entry, RdbWriter& out);
+// Writes all that stands before the value: expiry, access, type, key.
+void save_key(const Entry& entry, const RdbEntryStyle& style, RdbWriter& out);
+// The lowest version of the format whose readers know a type: Redis 7.0's, or what came later.
+constexpr unsigned rdb_file_version_of(RdbType type) {
+  if (type >= RdbType::kHashMetadataPreGa) return 12;
+  return type >= RdbType::kSetListpack ? 11 : 10;
+}
+inline constexpr unsigned kRdbFileVersionLowest = 10;
+
+}  // namespace memoir
