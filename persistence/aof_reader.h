@@ -55,7 +55,6 @@ struct AofRequest {
   std::uint64_t db = 0;             // as selected; the sink knows how many there are
   std::int64_t time_us = 0;
   bool in_transaction = false;      // between MULTI and EXEC
-  bool last_of_transaction = false;
 };
 
 // Is told what the files hold, in their order. The calls of RdbFileEvents are for the RDB in front,
