@@ -26,6 +26,20 @@ constexpr unsigned kThreadsMax = 16;
 // A key takes at least so many bytes of a file: hints that say otherwise are not believed.
 constexpr std::uint64_t kKeyBytesMin = 4;
 
+Error duplicated(const Entry& entry) {
+  return {ErrorCode::kCorrupt, fmt::format("The RDB file contains a duplicated key '{}'",
+                                           entry.key())};
+}
+
+// Puts an entry, whose key is not there, into the tables.
+void put_new(Shard& shard, Entry* entry, std::uint64_t hash) {
+  shard.keys.insert({entry}, hash);
+  if (entry->has_expiry()) shard.expires.insert({entry}, hash);
+  if (!entry->has_member_expiry()) return;
+  if (!shard.member_expires) shard.member_expires = std::make_unique<EntryTable>();
+  shard.member_expires->insert({entry}, hash);
+}
+
 // Decodes blocks and puts their keys into the keyspace; one a thread.
 class KeyLoader {
  public:
@@ -199,12 +213,9 @@ class KeyLoader {
       const auto window = all.subspan(at, std::min(kAhead, all.size() - at));
       for (const Fresh& fresh : window) shard.keys.prefetch_insert(fresh.hash);
       for (const Fresh& fresh : window) {
-        if (!put(shard, fresh) && status) {
-          status = Error(ErrorCode::kCorrupt,
-                         fmt::format("The RDB file contains a duplicated key '{}'",
-                                     fresh.entry->key()));
-          Entry::destroy(fresh.entry);
-        }
+        if (put(shard, fresh)) continue;
+        if (status) status = duplicated(*fresh.entry);
+        Entry::destroy(fresh.entry);
       }
     }
     return status;
@@ -215,12 +226,7 @@ class KeyLoader {
       if (options_.present == Present::kRefuse) return false;
       take_out(shard, place, fresh.hash);
     }
-    shard.keys.insert({fresh.entry}, fresh.hash);
-    if (fresh.entry->has_expiry()) shard.expires.insert({fresh.entry}, fresh.hash);
-    if (fresh.entry->has_member_expiry()) {
-      if (!shard.member_expires) shard.member_expires = std::make_unique<EntryTable>();
-      shard.member_expires->insert({fresh.entry}, fresh.hash);
-    }
+    put_new(shard, fresh.entry, fresh.hash);
     ++counts.keys;
     return true;
   }
@@ -423,6 +429,20 @@ class ParallelLoader final : private RdbBlockEvents {
 
 Result<RdbLoaded> load_rdb(Keyspace& keyspace, File& file, const RdbLoadOptions& options) {
   return ParallelLoader(keyspace, file, options).load();
+}
+
+Status put_key(Keyspace& keyspace, unsigned db, Entry* entry) {
+  const std::uint64_t hash = hash_in_memory(entry->key());
+  LockedStripes locked(keyspace);
+  locked.lock_one(stripe_of(hash));
+  Shard& shard = locked.shard_at(stripe_of(hash), db);
+  if (shard.keys.find(entry->key(), hash)) {
+    Status twice = duplicated(*entry);
+    Entry::destroy(entry);
+    return twice;
+  }
+  put_new(shard, entry, hash);
+  return ok;
 }
 
 unsigned loading_threads() {

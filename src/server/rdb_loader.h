@@ -63,6 +63,9 @@ struct RdbLoaded {
 // Loads all of a file. kTruncated, kCorrupt, kUnsupported with the place in the text; kIo.
 Result<RdbLoaded> load_rdb(Keyspace& keyspace, File& file, const RdbLoadOptions& options);
 
+// Puts one key, which it is given, into a database, on the caller's thread. kCorrupt if it is there.
+Status put_key(Keyspace& keyspace, unsigned db, Entry* entry);
+
 // How many threads to load with: the cores this process may use.
 unsigned loading_threads();
 
