@@ -93,44 +93,14 @@ class DataRecovery {
     return std::optional<LoadedSnapshot>();
   }
 
+  // Loads the snapshot to start from and returns its LSN; none: the journal alone is all there is.
+  Result<std::optional<Lsn>> choose(const Present& present);
+
  private:
   void leave_aside(const std::string& name, const Error& why) {
     log_warning("Snapshot {} is damaged ({}): it is left aside for the one before it", name,
                 why.text());
     ++damaged_;
-  }
-
-  // Loads the snapshot to start from and returns its LSN; none: the journal alone is all there is.
-  Result<std::optional<Lsn>> choose(const Present& present) {
-    auto loaded = load_newest([&](const SnapshotFile& file, const SnapshotOrigin& origin) {
-      if (!belongs_to(origin, file.lsn, present)) {
-        log_notice("Snapshot {} is not used: it belongs to timeline {} of {}, the journal is "
-                   "timeline {} of {}",
-                   file.name, origin.timeline.value_or(0),
-                   origin.replication_id.empty() ? "nobody" : origin.replication_id,
-                   present.timeline, present.replication_id);
-        return false;
-      }
-      if (file.lsn < present.first_lsn) {
-        log_notice("Snapshot {} is not used: the journal begins behind it, at LSN {}", file.name,
-                   present.first_lsn);
-        return false;
-      }
-      return true;
-    });
-    if (!loaded) return loaded.error();
-    if (*loaded) return std::optional(loaded->value().lsn);
-    if (present.first_lsn == 0) {
-      if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its beginning");
-      return std::optional<Lsn>();
-    }
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("data incomplete: the journal's timeline {} begins at LSN {}, and "
-                             "there is no sound snapshot of it at or behind that ({} damaged). "
-                             "Missing is {} or a later one; put it back into {}, or look at what "
-                             "there is with 'memoir-journal verify'",
-                             present.timeline, present.first_lsn, damaged_,
-                             snapshot_name(present.first_lsn), options_.directory));
   }
 
   RecoveredData conclude(RecoveredJournal journal, std::optional<Lsn> snapshot) {
@@ -151,6 +121,38 @@ class DataRecovery {
   unsigned damaged_ = 0;
 };
 
+Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
+  auto loaded = load_newest([&](const SnapshotFile& file, const SnapshotOrigin& origin) {
+    if (!belongs_to(origin, file.lsn, present)) {
+      log_notice("Snapshot {} is not used: it belongs to timeline {} of {}, the journal is "
+                 "timeline {} of {}",
+                 file.name, origin.timeline.value_or(0),
+                 origin.replication_id.empty() ? "nobody" : origin.replication_id,
+                 present.timeline, present.replication_id);
+      return false;
+    }
+    if (file.lsn < present.first_lsn) {
+      log_notice("Snapshot {} is not used: the journal begins behind it, at LSN {}", file.name,
+                 present.first_lsn);
+      return false;
+    }
+    return true;
+  });
+  if (!loaded) return loaded.error();
+  if (*loaded) return std::optional(loaded->value().lsn);
+  if (present.first_lsn == 0) {
+    if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its beginning");
+    return std::optional<Lsn>();
+  }
+  return Error(ErrorCode::kNotFound,
+               fmt::format("data incomplete: the journal's timeline {} begins at LSN {}, and "
+                           "there is no sound snapshot of it at or behind that ({} damaged). "
+                           "Missing is {} or a later one; put it back into {}, or look at what "
+                           "there is with 'memoir-journal verify'",
+                           present.timeline, present.first_lsn, damaged_,
+                           snapshot_name(present.first_lsn), options_.directory));
+}
+
 }  // namespace
 
 std::string journal_directory(const std::string& directory) {
@@ -160,6 +162,11 @@ std::string journal_directory(const std::string& directory) {
 Result<RecoveredData> recover_data(FileSystem& files, const DataRecoveryOptions& options,
                                    DataSink& sink) {
   return DataRecovery(files, options, sink).run();
+}
+
+Result<std::optional<Lsn>> load_snapshot_of(FileSystem& files, const DataRecoveryOptions& options,
+                                            const Timeline& timeline, DataSink& sink) {
+  return DataRecovery(files, options, sink).choose(describe(files, timeline));
 }
 
 Result<std::optional<LoadedSnapshot>> load_newest_snapshot(FileSystem& files,

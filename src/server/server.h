@@ -35,6 +35,7 @@
 #include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
+#include "src/server/start.h"
 #include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
@@ -174,7 +175,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool is_local(const Session& session) const override;
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
-  Status reload(Context& ctx) override;
+  Status reload(Context& ctx, Reload how) override;
   void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
@@ -220,11 +221,15 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  LoadTarget load_target();
+  StartSettings start_settings();
   void finish_loading();
   void ready();
   void stop_workers();
   int end();
-  Status rebuild();
+  Status rebuild(Reload how);
+  Status save_before_reload();
+  Status load_again(DataLoader& loader, Reload how);
 
   void on_progress(Lsn safe, Lsn synced) override;
 
@@ -263,8 +268,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;
   std::atomic<bool> loading_{false};
-  std::atomic<std::uint64_t> loading_bytes_{0};
-  std::atomic<std::uint64_t> loading_total_bytes_{0};
+  LoadFigures load_figures_;
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
   std::atomic<std::int64_t> load_delay_us_{0};
