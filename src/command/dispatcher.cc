@@ -599,28 +599,34 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   if (row->spec->has(kTransactionControl)) return ok;  // a record is atomic as it is
   own_hashes_.clear();
   hash_keys(*row, words, own_hashes_);
+  return replay(session, {.row = *row, .words = words, .keys = own_hashes_, .time_us = time_us});
+}
 
+Status Dispatcher::replay(Session& session, const Replayed& request) {
+  const CommandTable::Row& row = request.row;
   LockedStripes locked(keyspace_);
-  lock_for(locked, row->spec->locks_of(words), own_hashes_, Patience::kForever);
+  lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);
   changes_.clear();
   effects_.clear();
-  now_us_ = time_us;
+  now_us_ = request.time_us;
   RunEnvironment env = environment(locked);
-  env.hashed_keys = own_hashes_;
+  env.hashed_keys = request.keys;
   env.expiry = ExpiryMode::kIgnore;
   env.events_wanted = 0;
+  env.version = request.position;
 
-  OutputBuffer discarded;
-  ReplyWriter reply(discarded, Resp::kV2);
+  ReplyWriter reply(replayed_, Resp::kV2);
+  const ReplyWriter::Mark mark = reply.begin();
   Context ctx(*this, session, env, effects_);
-  ctx.row_ = row;
-  ctx.words_ = words;
-  const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
-  const Lsn lsn = keyspace_.position();
+  ctx.row_ = &row;
+  ctx.words_ = request.words;
+  const Status status = row.spec->run(ctx, Args(request.words.subspan(row.parent ? 2 : 1)), reply);
+  const Lsn lsn = request.position.value_or(keyspace_.position());
   stamp(locked, lsn);
   signal_touched(locked, changes_);
   locked.unlock();
   finish(lsn);
+  replayed_.truncate(mark);
   if (!status) return Error(ErrorCode::kCorrupt, status.error().text());
   return ok;
 }

@@ -86,6 +86,7 @@ struct PersistenceFigures {
   std::int64_t loading_started_s = 0;
   std::uint64_t loading_total_bytes = 0;
   std::uint64_t loading_loaded_bytes = 0;
+  std::uint64_t loading_used_memory = 0;  // of the writer of the file being loaded
   std::uint64_t changes_since_save = 0;
   bool saving = false;
   std::int64_t last_save_s = 0;  // Unix time

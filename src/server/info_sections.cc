@@ -110,7 +110,7 @@ void write_loading(const PersistenceFigures& persistence, std::int64_t now_s, In
   const auto elapsed = static_cast<double>(now_s - persistence.loading_started_s);
   to.add("loading_start_time", persistence.loading_started_s);
   to.add("loading_total_bytes", persistence.loading_total_bytes);
-  to.add("loading_rdb_used_mem", 0);
+  to.add("loading_rdb_used_mem", persistence.loading_used_memory);
   to.add("loading_loaded_bytes", persistence.loading_loaded_bytes);
   to.add_fraction("loading_loaded_perc", 100 * ratio(loaded, total));
   const double left = elapsed < 1 ? 1 : elapsed * std::max(0.0, total - loaded) / (loaded + 1);

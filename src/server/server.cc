@@ -284,9 +284,11 @@ bool Server::is_local(const Session& session) const {
 
 int Server::run() {
   const auto config = config_.current();
-  loading_.store(config->appendonly, std::memory_order_release);
+  const bool loads = config->appendonly ||
+                     Start::has_dump(posix_file_system(), config->dir, config->dbfilename);
+  loading_.store(loads, std::memory_order_release);
   // A loader is a second thread even where there is one worker.
-  keyspace_.set_locking(worker_count() > 1 || config->appendonly);
+  keyspace_.set_locking(worker_count() > 1 || loads);
   watch_signals();
   for (unsigned i = 1; i < worker_count(); ++i) {
     threads_.emplace_back([this, i] {
@@ -295,7 +297,7 @@ int Server::run() {
     });
   }
   log_notice("Server initialized");
-  if (config->appendonly) {
+  if (loads) {
     start_loading();
   } else {
     ready();

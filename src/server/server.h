@@ -36,6 +36,7 @@
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
 #include "src/server/snapshots.h"
+#include "src/server/start.h"
 #include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
@@ -178,7 +179,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool is_local(const Session& session) const override;
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
-  Status reload(Context& ctx) override;
+  Status reload(Context& ctx, Reload how) override;
   void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
@@ -224,6 +225,8 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  LoadTarget load_target();
+  StartSettings start_settings();
   void finish_loading();
   void ready();
   void stop_workers();
@@ -231,7 +234,8 @@ class Server final : public ServerHooks, private JournalListener {
   Status save_before_end(const Shutdown& how);
   void save_at_end();
   int end();
-  Status rebuild();
+  Status rebuild(Reload how);
+  Status load_again(DataLoader& loader, Reload how);
 
   void on_progress(Lsn safe, Lsn synced) override;
 
@@ -271,8 +275,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;
   std::atomic<bool> loading_{false};
-  std::atomic<std::uint64_t> loading_bytes_{0};
-  std::atomic<std::uint64_t> loading_total_bytes_{0};
+  LoadFigures load_figures_;
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
   std::atomic<std::int64_t> load_delay_us_{0};

@@ -203,8 +203,11 @@ void Server::fill_persistence(InfoSources& sources) {
   PersistenceFigures& p = sources.persistence;
   p.loading = loading();
   p.loading_started_s = loading_started_us_.load() / 1'000'000;
-  p.loading_total_bytes = read(loading_total_bytes_);
-  p.loading_loaded_bytes = read(loading_bytes_);
+  p.loading_total_bytes = read(load_figures_.total_bytes);
+  p.loading_loaded_bytes = read(load_figures_.loaded_bytes);
+  p.loading_used_memory = read(load_figures_.used_memory);
+  p.last_load_keys = read(load_figures_.keys);
+  p.last_load_keys_expired = read(load_figures_.expired_keys);
   snapshots_->fill(p);
   p.journal_on = sources.config->appendonly;
   Journal& now = journal();

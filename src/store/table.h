@@ -136,6 +136,35 @@ class Table {
     return {home, put(home, pack(item) | tag_of(hash))};
   }
 
+  // Before `items` items come: makes a table that never had one as large as growing would have made
+  // it, so that none of them is moved. A hint: more may come, and fewer.
+  void reserve(std::size_t items) {
+    if (directory_ != nullptr || items == 0) return;
+    unsigned depth[kQuarters];
+    depth_ = 0;
+    if (items > kReservedShare * capacity(kBucketsGrown) / 8) {
+      for (unsigned quarter = 0; quarter < kQuarters; ++quarter) {
+        depth[quarter] = reserved_depth(items, kBucketsGrown + quarter * 16);
+        if (depth[quarter] > depth_) depth_ = depth[quarter];
+      }
+    }
+    directory_ = static_cast<std::uint64_t*>(allocate(directory_size() * sizeof(std::uint64_t)));
+    if (depth_ == 0) {
+      std::uint32_t buckets = 1;
+      while (kReservedShare * capacity(buckets) / 8 < items && buckets < kBucketsGrown) {
+        buckets = buckets * 2 + 1;
+      }
+      directory_[0] = make_entry(make_segment(buckets), 0);
+      return;
+    }
+    for (std::uint64_t at = 0; at < directory_size();) {
+      const std::uint64_t hash = at << (64 - depth_);
+      const unsigned own = depth[hash >> 62];
+      set_entries(hash, own, make_segment(grown_buckets(hash, own)));
+      at += std::uint64_t{1} << (depth_ - own);
+    }
+  }
+
   // Puts another item with the same key in the place of one.
   static void replace(const Place& place, TableItem item) {
     *place.word = pack(item) | (*place.word & kTagMask);
@@ -250,6 +279,15 @@ class Table {
     }
   }
 
+  // Brings in what insert() will touch.
+  void prefetch_insert(std::uint64_t hash) const {
+    if (directory_ == nullptr) return;
+    const std::uint64_t entry = entry_of(hash);
+    Segment* const segment = segment_in(entry);
+    prefetch_line(segment);
+    prefetch_line(&segment->bucket(bucket_index(entry, hash)));
+  }
+
   // Brings the items that may match a hash into the cache; `bucket` is what home() gave. The bucket
   // itself should have been brought in before.
   static void prefetch_items(const Bucket* bucket, std::uint64_t hash) {
@@ -300,6 +338,8 @@ class Table {
   static constexpr unsigned kBucketsGrown = 63;   // a full-size segment of the first quarter: 4 KB
   static constexpr std::uint64_t kBucketsMax = kBucketsGrown + 3 * 16;
   static constexpr unsigned kRandomPlaces = 3 * Bucket::kItems;
+  static constexpr unsigned kQuarters = 4;      // of hash space
+  static constexpr std::size_t kReservedShare = 7;  // eighths of a segment that reserve() counts on
 
   // Its header takes the line before the buckets.
   struct alignas(64) Segment {
@@ -459,6 +499,14 @@ class Table {
   static std::uint32_t grown_buckets(std::uint64_t hash, unsigned depth) {
     return depth < 2 ? kBucketsGrown
                      : static_cast<std::uint32_t>(kBucketsGrown + ((hash >> 62) << 4));
+  }
+
+  // How deep a quarter must be for its part of `items` items to fit into segments of so many
+  // buckets. Its segments are never larger than that part.
+  static unsigned reserved_depth(std::size_t items, unsigned buckets) {
+    unsigned depth = 2;
+    while ((items >> depth) > kReservedShare * capacity(buckets) / 8) ++depth;
+    return depth;
   }
 
   // Moves all items of a former segment, whose directory entry was `entry` where `hash` is, into
