@@ -28,9 +28,9 @@ class PartialValue final : private EarlyParts {
     parts_ = object_->begin_parts(mark, *this);
   }
 
-  // Exchanges `early`, which is empty, for what was saved so far, and saves the next parts to `next`
-  // for about so many cycles; both are to be written, in this order. False once the value is saved
-  // as a whole; then it is watched no longer.
+  // Exchanges `early`, which is empty, for what was saved so far, and saves the next parts to
+  // `next` for about so many cycles; both are to be written, in this order. False once the value is
+  // saved as a whole; then it is watched no longer.
   bool gather(std::unique_ptr<RecordBuffer>& early, RecordBuffer& next, std::uint64_t cycles);
   // Saves all that is left, at once.
   void finish();

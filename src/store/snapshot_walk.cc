@@ -117,7 +117,8 @@ void SnapshotWalk::before_change(unsigned physical_db, std::uint64_t hash, ByteV
 }
 
 bool SnapshotWalk::is_partial(const Entry& entry) const {
-  return !entry.is_string() && locking_ == WalkLocking::kBesideOthers && entry.object()->has_parts();
+  return !entry.is_string() && locking_ == WalkLocking::kBesideOthers &&
+         entry.object()->has_parts();
 }
 
 void SnapshotWalk::save_bucket(Part& part, Bucket* bucket, unsigned physical_db,
