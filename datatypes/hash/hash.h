@@ -83,6 +83,7 @@ class Hash final : public Object {
     return is_large() ? fields()->table.size() : small().count() / 2;
   }
   std::size_t memory_usage(std::size_t samples) const override;
+  std::size_t shareable_bytes() const override;
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override { return is_large() ? fields()->table.size() : 1; }
   void digest(DigestSink& sink) const override;
@@ -144,8 +145,7 @@ class Hash final : public Object {
   // Reads a value of one of the RDB types for hashes; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
-  // Checks the structure; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   struct Fields {
@@ -160,7 +160,8 @@ class Hash final : public Object {
   };
 
   Listpack triples() const;
-  void load_fields(RdbReader& in, const EncodingLimits& limits);
+  void load_fields(RdbReader& in, RdbType type, const EncodingLimits& limits);
+  void load_time(RdbReader& in, ByteView field);
   void load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits);
   void load_expiring_pack(RdbReader& in, const EncodingLimits& limits);
   void load_pack(RdbReader& in, RdbType type, const EncodingLimits& limits);

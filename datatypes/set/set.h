@@ -101,6 +101,7 @@ class Set final : public Object {
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override;
   void digest(DigestSink& sink) const override;
+  Status verify() const override;
 
  private:
   using Members = MemberTable<SetMemberTraits>;

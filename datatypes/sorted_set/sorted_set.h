@@ -145,8 +145,7 @@ class SortedSet final : public Object {
   void set_member_ms(ByteView member, std::int64_t ms) override;
   void remove_member(ByteView member) override { remove(member); }
   void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
-  // Checks the invariants of the large form; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   using Index = ScoreIndex;  // the large form

@@ -40,6 +40,9 @@ class RdbWriter;
 struct Bucket;
 struct TableStep;
 
+// What verify() says of a value.
+inline Status broken(std::string_view what) { return Error(ErrorCode::kCorrupt, Bytes(what)); }
+
 class Object {
  public:
   virtual ~Object() = default;
@@ -55,6 +58,8 @@ class Object {
   // Bytes of its allocations, itself included. May estimate by sampling `samples` elements (0:
   // all).
   virtual std::size_t memory_usage(std::size_t samples) const = 0;
+  // How much of memory_usage(0) it may have in common with copies of it: large elements.
+  virtual std::size_t shareable_bytes() const { return 0; }
   virtual std::unique_ptr<Object> copy() const = 0;
   // Allocations that freeing it takes, roughly: large ones are freed in the background.
   virtual std::size_t free_effort() const = 0;
@@ -66,6 +71,9 @@ class Object {
   // encoding, and then the value itself.
   virtual RdbType rdb_type() const = 0;
   virtual void save(RdbWriter& out) const = 0;
+  // Looks at all of it: ok if every invariant of its present form holds, else what is wrong. The
+  // limits for compact forms are none: CONFIG SET changes them under values that are there.
+  virtual Status verify() const = 0;
 
   // --- saving in parts, while the value changes
   // Whether the value has so many members that saving it at once takes too long, and keeps them

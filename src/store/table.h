@@ -21,6 +21,7 @@
 // Traits:  static ByteView key(TableItem);   static std::uint64_t hash(ByteView key);
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -319,6 +320,16 @@ class Table {
 
   // Checks every invariant; for tests and DEBUG commands. False if one is broken.
   bool verify() const;
+  // The highest version of any bucket.
+  std::uint64_t newest_version() const {
+    std::uint64_t newest = 0;
+    each_segment([&](Segment* segment) {
+      for (unsigned i = 0; i < segment->buckets; ++i) {
+        newest = std::max(newest, segment->bucket(i).version());
+      }
+    });
+    return newest;
+  }
 
  private:
   static constexpr std::uint64_t kPointerMask = (1ULL << 48) - 1;
@@ -651,6 +662,9 @@ bool Table<Traits>::verify() const {
         ++count;
         const std::uint64_t hash = Traits::hash(Traits::key(item));
         sound = sound && segment_of(hash) == segment && bucket_of(hash) == &segment->bucket(i);
+        if (!sound) return;
+        const Place place = find(Traits::key(item), hash);  // nobody else has its key
+        sound = place && place.item().pointer == item.pointer;
       });
     }
     sound = sound && count == segment->count;
