@@ -8,7 +8,7 @@
 #include "persistence/aof_export.h"
 #include "persistence/journal_position.h"
 #include "persistence/journal_tool.h"
-#include "persistence/journal_tool_json.h"
+#include "persistence/json_lines.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
 

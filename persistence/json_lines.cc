@@ -1,10 +1,10 @@
-#include "persistence/journal_tool_json.h"
+#include "persistence/json_lines.h"
 
 #include "persistence/json_text.h"
 #include "src/base/log.h"
 #include "src/base/moment.h"
 
-namespace memoir::tool {
+namespace memoir {
 namespace {
 
 constexpr std::size_t kOutputBytes = 256UL << 10;
@@ -68,4 +68,4 @@ Status JsonLines::finish() {
   return written;
 }
 
-}  // namespace memoir::tool
+}  // namespace memoir

@@ -13,7 +13,7 @@
 
 #include "persistence/record.h"
 
-namespace memoir::tool {
+namespace memoir {
 
 class JsonLines final : public RecordSink {
  public:
@@ -34,4 +34,4 @@ class JsonLines final : public RecordSink {
   Bytes out_;
 };
 
-}  // namespace memoir::tool
+}  // namespace memoir
