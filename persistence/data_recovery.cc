@@ -5,37 +5,11 @@
 #include <vector>
 
 #include "persistence/segment.h"
+#include "persistence/timeline_snapshots.h"
 #include "src/base/log.h"
 
 namespace memoir {
 namespace {
-
-// The timeline that is to be continued, and who it is to other servers.
-struct Present {
-  std::uint32_t timeline = 0;
-  Lsn first_lsn = 0;
-  Bytes replication_id;  // when it began; empty if its first segment cannot be read
-};
-
-Present describe(FileSystem& files, const Timeline& timeline) {
-  Present present{.timeline = timeline.number,
-                  .first_lsn = timeline.segments.front().first_lsn,
-                  .replication_id = {}};
-  // Damage there is for the reading of the journal to tell.
-  auto first = SegmentReader::open(files, timeline.segments.front().path, kSegmentHeaderBytes);
-  if (first) present.replication_id = Bytes((*first)->header().replication());
-  return present;
-}
-
-// Whether a snapshot is one of a timeline's own moments. The same id and offset mean the same data
-// wherever they were written, so a timeline that began at a snapshot of an older one owns it; and
-// a file that does not tell is what the timeline began with, if it is where that begins.
-bool belongs_to(const SnapshotOrigin& origin, Lsn lsn, const Present& present) {
-  if (origin.lsn && *origin.lsn != lsn) return false;
-  if (origin.timeline && *origin.timeline == present.timeline) return true;
-  if (!origin.replication_id.empty()) return origin.replication_id == present.replication_id;
-  return !origin.timeline && lsn == present.first_lsn;
-}
 
 class DataRecovery {
  public:
@@ -56,7 +30,7 @@ class DataRecovery {
         none.journal.lock = *std::move(lock);
         return none;
       }
-      const Present present = describe(files_, timelines->back());
+      const TimelineStart present = describe_timeline(files_, timelines->back());
       auto start = choose(present);
       if (!start) return start.error();
       auto journal = recover_journal(files_, directory, *std::move(lock),
