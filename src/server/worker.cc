@@ -91,7 +91,7 @@ void Worker::take_config() {
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
-  const bool watched = config_->heavy_command_time > 0 && server_.worker_count() > 1;
+  const bool watched = config_->heavy_command_time > 0 && server_.io_worker_count() > 1;
   long_cycles_ = watched ? static_cast<std::int64_t>(
                                static_cast<double>(config_->heavy_command_time) * cycles_per_us())
                          : INT64_MAX;
