@@ -338,6 +338,7 @@ def scripts_and_heavy_reads(server):
 
 def heavy_client_goes_aside_and_returns(server):
     control, heavy = server.connect(), server.connect()
+    others = [server.connect() for _ in range(8)]  # who is alone on its worker stays there
     for at in range(0, 200000, 1000):
         control.call("RPUSH", "list", *["%d" % (i * 7919 % 200000)
                                         for i in range(at, at + 1000)])
@@ -359,20 +360,38 @@ def heavy_client_goes_aside_and_returns(server):
         return info(control, "clients_in_lanes") == 0
 
     until(light)
-    # A client that cannot be told apart from the others by its subscriptions stays where it is.
-    assert heavy.call("SUBSCRIBE", "channel")[2] == 1
-    heavy.close()
+    assert all(other.call("PING") == b"PONG" for other in others)
+    control.call("FLUSHALL")
+
+
+def subscribed_client_stays(server):
+    """Its messages have an order of their own."""
+    control, heavy = server.connect(), server.connect()
+    others = [server.connect() for _ in range(8)]
+    control.call("SETBIT", "bits", 256 * 1024 * 1024, "1")
+    heavy.call("HELLO", 3)
+    heavy.send(encode([b"SUBSCRIBE", b"channel"]))
+    assert isinstance(heavy.read(), Push)
+    for _ in range(20):
+        assert heavy.call("BITCOUNT", "bits") == 1
+    assert info(control, "clients_in_lanes") == 0
+    heavy.send(encode([b"UNSUBSCRIBE", b"channel"]))
+    assert isinstance(heavy.read(), Push)
+    until(lambda: heavy.call("BITCOUNT", "bits") == 1 and info(control, "clients_in_lanes") == 1)
+    assert all(other.call("PING") == b"PONG" for other in others)
     control.call("FLUSHALL")
 
 
 def nobody_moves_when_told_so(server):
     control, heavy = server.connect(), server.connect()
+    others = [server.connect() for _ in range(8)]
     control.call("CONFIG", "SET", "heavy-command-time", "0")
     try:
         control.call("SETBIT", "bits", 256 * 1024 * 1024, "1")
         for _ in range(20):
             assert heavy.call("BITCOUNT", "bits") == 1
         assert info(control, "clients_in_lanes") == 0
+        assert all(other.call("PING") == b"PONG" for other in others)
     finally:
         control.call("CONFIG", "SET", "heavy-command-time", "1000")
         control.call("FLUSHALL")
@@ -382,7 +401,7 @@ FORCED = [pipelines_in_order, large_values_whole, messages_in_order, subscribing
           elements_come_once_and_in_order, money_is_neither_made_nor_lost,
           invalidations_reach_their_targets, own_invalidations_follow_reads,
           orders_reach_their_clients, scripts_and_heavy_reads]
-FREE = [heavy_client_goes_aside_and_returns, nobody_moves_when_told_so]
+FREE = [heavy_client_goes_aside_and_returns, subscribed_client_stays, nobody_moves_when_told_so]
 
 
 def run(server, cases, wanted):
