@@ -17,8 +17,14 @@ std::string temporary_name(const SnapshotSettings& settings) {
 
 }  // namespace
 
+Status SnapshotFileWriter::Sink::rewrite(std::uint64_t offset, ByteView bytes) {
+  return file_->write(offset, bytes);
+}
+
 Status SnapshotFileWriter::Sink::write(ByteView bytes) {
-  if (Status written = file_->write(offset_, bytes); !written) return written;
+  if (!failure_) return failure();
+  failure_ = file_->write(offset_, bytes);
+  if (!failure_) return failure();
   offset_ += bytes.size();
   if (offset_ - handed_over_ >= kWriteBackBytes) {
     file_->start_write_back(handed_over_, offset_ - handed_over_);
@@ -49,7 +55,7 @@ Result<std::unique_ptr<SnapshotFileWriter>> SnapshotFileWriter::create(
 }
 
 SnapshotFileWriter::~SnapshotFileWriter() {
-  if (!committed_) (void)files_.remove(temporary_);
+  if (!published_) (void)files_.remove(temporary_);
 }
 
 // The fields and their order are Redis's, and ours behind them.
@@ -68,18 +74,25 @@ void SnapshotFileWriter::write_head() {
   for (const Bytes& source : settings_.functions) rdb_.function(source);
 }
 
-Status SnapshotFileWriter::commit() {
+Status SnapshotFileWriter::write(SnapshotWalk& walk, const std::function<bool()>& stop) {
+  const auto called_off = [&] { return !sink_.good() || (stop && stop()); };
+  const bool whole = walk.run(rdb_.values(), called_off);
+  if (!sink_.good()) return sink_.failure();
+  rdb_.note_type(walk.newest());
+  return whole ? Status(ok) : Status(Error(ErrorCode::kIo, "it was called off"));
+}
+
+Status SnapshotFileWriter::finish() {
   if (Status written = rdb_.finish(settings_.checksum); !written) return written;
-  if (Status synced = sink_.sync(); !synced) return synced;
-  if (Status published = publish(); !published) return published;
-  if (settings_.has_journal && !settings_.link_name.empty()) link();
-  return ok;
+  return sink_.sync();
 }
 
 Status SnapshotFileWriter::publish() {
   if (Status renamed = files_.rename(temporary_, path_); !renamed) return renamed;
-  committed_ = true;
-  return files_.sync_directory(settings_.directory);
+  published_ = true;
+  if (Status synced = files_.sync_directory(settings_.directory); !synced) return synced;
+  if (settings_.has_journal && !settings_.link_name.empty()) link();
+  return ok;
 }
 
 // A convenience for those who look for the file: its failure is none of the snapshot's.
@@ -98,25 +111,11 @@ void SnapshotFileWriter::link() {
 Status save_snapshot(FileSystem& files, Keyspace& keyspace, const SnapshotSettings& settings) {
   auto file = SnapshotFileWriter::create(files, settings);
   if (!file) return file.error();
-  RdbFileWriter& out = (*file)->rdb();
-  for (unsigned db = 0; db < keyspace.databases(); ++db) {
-    const unsigned physical = keyspace.physical(db);
-    std::uint64_t keys = 0, expiring = 0;
-    for (unsigned i = 0; i < kStripes; ++i) {
-      keys += keyspace.shard(i, physical).keys.size();
-      expiring += keyspace.shard(i, physical).expires.size();
-    }
-    if (keys == 0) continue;
-    out.begin_database(db, keys, expiring);
-    for (unsigned i = 0; i < kStripes; ++i) {
-      keyspace.shard(i, physical).keys.for_each([&](TableItem item) {
-        const auto* entry = static_cast<const Entry*>(item.pointer);
-        save_key(*entry, settings.style, out.values());
-        save_value(*entry, out.values());
-      });
-    }
-  }
-  return (*file)->commit();
+  SnapshotWalk walk(keyspace, settings.compression, settings.style, WalkLocking::kNone);
+  walk.cut();
+  if (Status written = (*file)->write(walk, {}); !written) return written;
+  if (Status synced = (*file)->finish(); !synced) return synced;
+  return (*file)->publish();
 }
 
 Status remove_temporary_snapshots(FileSystem& files, const std::string& directory) {

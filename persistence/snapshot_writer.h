@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "src/base/result.h"
 #include "src/store/keyspace.h"
 #include "src/store/rdb_entry.h"
+#include "src/store/snapshot_walk.h"
 
 namespace memoir {
 
@@ -45,16 +47,21 @@ class SnapshotFileWriter {
   // Creates the temporary file and writes everything that stands before the first database.
   static Result<std::unique_ptr<SnapshotFileWriter>> create(FileSystem& files,
                                                             SnapshotSettings settings);
-  // Removes the temporary file, unless commit() was good.
+  // Removes the temporary file, unless publish() was good.
   ~SnapshotFileWriter();
   SnapshotFileWriter(const SnapshotFileWriter&) = delete;
   SnapshotFileWriter& operator=(const SnapshotFileWriter&) = delete;
 
   RdbFileWriter& rdb() { return rdb_; }
-  // Ends the file, brings it to disk and gives it its name. After an error the former snapshots
-  // are what there is, unless only the directory could not be synced.
-  Status commit();
-  // Where it lies once it is committed.
+  // Writes all that `walk` finds, which has made its cut. An error if `stop`, asked now and then,
+  // says so.
+  Status write(SnapshotWalk& walk, const std::function<bool()>& stop);
+  // Ends the file and brings it to disk, still under the temporary name.
+  Status finish();
+  // Gives it its name. After an error the former snapshots are what there is, unless only the
+  // directory could not be synced.
+  Status publish();
+  // Where it lies once it is published.
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return sink_.bytes(); }
 
@@ -64,7 +71,10 @@ class SnapshotFileWriter {
    public:
     explicit Sink(std::unique_ptr<File> file) : file_(std::move(file)) {}
     Status write(ByteView bytes) override;
+    Status rewrite(std::uint64_t offset, ByteView bytes) override;
     Status sync() { return file_->sync(); }
+    bool good() const { return static_cast<bool>(failure_); }
+    Status failure() const { return failure_ ? Status(ok) : Status(failure_.error().clone()); }
     std::uint64_t bytes() const { return offset_; }
 
    private:
@@ -72,12 +82,12 @@ class SnapshotFileWriter {
     std::unique_ptr<File> file_;
     std::uint64_t offset_{0};
     std::uint64_t handed_over_{0};
+    Status failure_{ok};
   };
 
   SnapshotFileWriter(FileSystem& files, SnapshotSettings settings, std::string temporary,
                      std::unique_ptr<File> file);
   void write_head();
-  Status publish();
   void link();
 
   FileSystem& files_;
@@ -86,7 +96,7 @@ class SnapshotFileWriter {
   std::string path_;
   Sink sink_;
   RdbFileWriter rdb_;
-  bool committed_{false};
+  bool published_{false};
 };
 
 // Writes a whole snapshot now. No stripe is locked here: the caller sees to it that nobody changes

@@ -18,6 +18,12 @@ void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
 bool is_write(const CommandSpec& spec) { return spec.access == Access::kWrite; }
 bool denies_oom(const CommandSpec& spec) { return spec.has(kDenyOom); }
 
+constexpr std::string_view kSnapshotsFailing =
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+    "disk. Commands that may modify the data set are disabled, because this instance is configured "
+    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option)."
+    " Please check the Redis logs for details about the RDB error.";
+
 // For how long the requests of a window may share one look at the clock: some 0.1 ms.
 constexpr std::uint64_t kClockCycles = 300'000;
 
@@ -239,6 +245,12 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   out_of_memory_ = false;
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
+  }
+  if (settings.snapshots_failing) [[unlikely]] {
+    const bool writes =
+        is_write(spec) ||
+        (session.transaction.open && is_exec(spec) && any_queued(session, is_write));
+    if (writes) return Error(kSnapshotsFailing);
   }
   if (!settings.stop_writes_on_error) return ok;
   if (is_write(spec)) return journal_.writable(record_bytes(words));

@@ -29,8 +29,7 @@
 
 namespace memoir {
 
-// What of the configuration concerns running commands. Each worker sets its own copy when the
-// configuration changes.
+// What of the configuration concerns running commands. Each worker has its own copy.
 struct DispatchSettings {
   std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
   std::uint64_t maxmemory = 0;      // bytes; 0: no limit
@@ -45,6 +44,7 @@ struct DispatchSettings {
   bool lazyfree_user_del = false;
   bool lazyfree_user_flush = false;
   bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
+  bool snapshots_failing = false;    // -MISCONF since no snapshot can be written
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;

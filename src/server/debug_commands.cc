@@ -1,7 +1,8 @@
 // DEBUG: for tests and for looking inside. Its subcommands are no rows of the command table, as in
 // Redis.
 //
-// All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment.
+// All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment. VERIFY
+// alone takes one after the other.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@
 #include "src/server/config_file.h"
 #include "src/server/debug_object.h"
 #include "src/server/debug_protocol.h"
+#include "src/server/debug_verify.h"
 #include "src/server/digest.h"
 #include "src/server/help_reply.h"
 #include "src/server/server_hooks.h"
@@ -316,6 +318,16 @@ Status debug_replybuffer(Context&, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+// DEBUG VERIFY: +OK, or what is wrong with which key.
+Status debug_verify(Context& ctx, Args, ReplyWriter& reply) {
+  if (Status sound = verify_keyspace(ctx.stripes()); !sound) {
+    log_warning("DEBUG VERIFY: {}", sound.error().text());
+    return Error(fmt::format("ERR {}", sound.error().text()));
+  }
+  reply.ok();
+  return ok;
+}
+
 Status debug_help(Context& ctx, Args, ReplyWriter& reply);
 
 struct DebugRow {
@@ -372,6 +384,7 @@ constexpr DebugRow kRows[] = {
      "<length> <pattern>: matches a text of so many 'a'"},
     {"stringmatch-test", 0, 0, debug_stringmatch_test, ": tries random patterns"},
     {"structsize", 0, 0, debug_structsize, ": sizes of structures, in bytes"},
+    {"verify", 0, 0, debug_verify, ": checks that all data agrees with itself"},
 };
 
 Status debug_help(Context& ctx, Args, ReplyWriter& reply) {
@@ -399,6 +412,12 @@ Status debug(Context& ctx, Args args, ReplyWriter& reply) {
       c_text(name).substr(0, 128)));
 }
 
+// VERIFY takes its time, stripe by stripe.
+Locks debug_locks(std::span<const Word> words) {
+  const bool verifies = words.size() == 2 && equals_ignoring_case(words[1].text, "verify");
+  return verifies ? Locks::kEach : Locks::kAll;
+}
+
 constexpr CommandSpec kCommands[] = {
     {.name = "debug",
      .arity = at_least(2),
@@ -410,7 +429,8 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "subcommand [argument [argument ...]]",
      .summary = "Looks inside the server, and breaks it, for tests.",
      .since = "1.0.0",
-     .complexity = "Depends on the subcommand"},
+     .complexity = "Depends on the subcommand",
+     .choose_locks = debug_locks},
 };
 
 }  // namespace

@@ -94,6 +94,11 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
+  bool rewriting = false;              // what is being saved is BGREWRITEAOF's
+  std::uint64_t save_keys_done = 0;    // of the one under way
+  std::uint64_t save_keys_total = 0;
+  std::size_t save_extra_bytes = 0;    // memory it took for what writers changed meanwhile, at most
+  std::size_t last_save_extra_bytes = 0;
   std::uint64_t last_load_keys_expired = 0;
   std::uint64_t last_load_keys = 0;
   bool journal_on = false;

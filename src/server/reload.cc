@@ -90,9 +90,10 @@ Status Server::reload(Context& ctx, Reload how) {
 }
 
 Status Server::rebuild(Reload how) {
+  snapshots_->call_off();  // nobody tells it what is loaded
   const bool locking = keyspace_.locking();
   keyspace_.set_locking(true);  // several threads load
-  Status done = how.save ? save_before_reload() : Status(ok);
+  Status done = how.save ? snapshots_->save_now() : Status(ok);
   if (done) {
     DataLoader loader(load_target(), start_settings().load);
     done = load_again(loader, how);
@@ -103,20 +104,6 @@ Status Server::rebuild(Reload how) {
   return Error(how.save || !file_journal_
                    ? "ERR Error trying to load the RDB dump, check server logs."
                    : "ERR Error trying to load the journal: " + done.error().text());
-}
-
-Status Server::save_before_reload() {
-  SnapshotSettings settings = start_settings().snapshot;
-  const auto config = config_.current();
-  settings.directory = config->dir;
-  settings.link_name = config->dbfilename;
-  settings.has_journal = file_journal_ != nullptr;
-  settings.lsn = journal().position();
-  settings.replication_id = journal().replication_id();
-  settings.timeline = journal().stats().timeline;
-  scripting_.libraries.each(
-      [&](const Library& library) { settings.functions.push_back(library.payload); });
-  return save_snapshot(posix_file_system(), keyspace_, settings);
 }
 
 Status Server::load_again(DataLoader& loader, Reload how) {

@@ -39,6 +39,7 @@ double Server::Rate::average() const {
 }
 
 void Server::cron() {
+  snapshots_->cron();
   const std::size_t used = allocated_bytes();
   if (used > peak_memory_) peak_memory_ = used;
   const std::int64_t now_us = clock_.monotonic_us();
@@ -207,10 +208,7 @@ void Server::fill_persistence(InfoSources& sources) {
   p.loading_used_memory = read(load_figures_.used_memory);
   p.last_load_keys = read(load_figures_.keys);
   p.last_load_keys_expired = read(load_figures_.expired_keys);
-  p.last_save_s = last_save_s();
-  each_worker([&](Worker& worker) {
-    p.changes_since_save += read(worker.keyspace_stats().changes);
-  });
+  snapshots_->fill(p);
   p.journal_on = sources.config->appendonly;
   Journal& now = journal();
   p.journal = now.stats();

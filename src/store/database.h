@@ -206,10 +206,13 @@ class Database {
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
   EntryTable::Place insert_as_it_is(Entry* entry, std::uint64_t hash);
+  TableItem erase(Shard& where, const EntryTable::Place& place, std::uint64_t hash);
+  ChangeObserver* observer() const { return env_->stripes->keyspace().observer(); }
+  unsigned physical() const { return env_->stripes->keyspace().physical(index_); }
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
   EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
   void stamp(Bucket* home) {
-    home->set_version(env_->version ? *env_->version : env_->stripes->keyspace().position());
+    home->set_version(env_->version ? *env_->version : env_->stripes->keyspace().version());
   }
   void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
                      EventClass event_class, const char* event, bool awaited = true);

@@ -27,11 +27,5 @@ RdbType rdb_type_of(const Entry& entry);
 void save_value(const Entry& entry, RdbWriter& out);
 // Writes all that stands before the value: expiry, access, type, key.
 void save_key(const Entry& entry, const RdbEntryStyle& style, RdbWriter& out);
-// The lowest version of the format whose readers know a type: Redis 7.0's, or what came later.
-constexpr unsigned rdb_file_version_of(RdbType type) {
-  if (type >= RdbType::kHashMetadataPreGa) return 12;
-  return type >= RdbType::kSetListpack ? 11 : 10;
-}
-inline constexpr unsigned kRdbFileVersionLowest = 10;
 
 }  // namespace memoir

@@ -21,6 +21,7 @@
 // Traits:  static ByteView key(TableItem);   static std::uint64_t hash(ByteView key);
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -60,6 +61,24 @@ struct alignas(64) Bucket {
   void set_version(std::uint64_t version) { meta = (version << 8) | (meta & 0xff); }
 };
 static_assert(sizeof(Bucket) == 64);
+
+// A stop of a walk through a table's buckets in the order of hash space.
+struct TableStep {
+  Bucket* home;
+  std::uint64_t next;   // the cursor of the next bucket; 0: there is none
+  unsigned behind;      // how many buckets lie behind it, without gaps, in its segment
+};
+
+// What a removal may do to the table. While versions of buckets are relied on it must not merge
+// segments: a merged bucket has one version for what came from two.
+enum class Shrink : bool { kNo, kYes };
+
+// What adding an item is going to do to the buckets.
+enum class Growth : std::uint8_t {
+  kNone,
+  kAligned,  // every new bucket covers a part of one that there is
+  kOther,    // new buckets may cover parts of two
+};
 
 template <class Traits>
 class Table {
@@ -152,14 +171,57 @@ class Table {
   }
 
   // Removes the item at `place`, whose key has `hash`. Returns it.
-  TableItem erase(const Place& place, std::uint64_t hash) {
+  TableItem erase(const Place& place, std::uint64_t hash, Shrink may_shrink = Shrink::kYes) {
     const TableItem item = place.item();
     take_out(place);
     Segment* segment = segment_of(hash);
     --segment->count;
     --size_;
-    if (segment->count < capacity(segment->buckets) / 5) shrink(hash);
+    if (segment->count < capacity(segment->buckets) / 5 && may_shrink == Shrink::kYes) {
+      shrink(hash);
+    }
     return item;
+  }
+
+  // --- walking bucket by bucket, for those who look at versions
+  // The bucket where `cursor` is (0: the first). The table must have had an item.
+  TableStep step_at(std::uint64_t cursor) const {
+    const std::uint64_t at = cursor << 16;
+    const std::uint64_t entry = entry_of(at);
+    const std::size_t index = bucket_index(entry, at);
+    return {&segment_in(entry)->bucket(index), bucket_cursor(entry, at, index + 1),
+            static_cast<unsigned>(buckets_of(entry) - index - 1)};
+  }
+  // The cursor's part of a hash: at or behind a bucket's own cursor if it belongs there.
+  static std::uint64_t cursor_of(std::uint64_t hash) { return hash >> 16; }
+  // Calls visit(TableItem) for the items of a bucket and its overflow buckets.
+  template <class F>
+  static void visit_bucket(Bucket* home, F&& visit) {
+    visit_chain(home, visit);
+  }
+  // What insert() would do for this hash.
+  Growth growth_at(std::uint64_t hash) const {
+    if (directory_ == nullptr) return Growth::kNone;
+    const std::uint64_t entry = entry_of(hash);
+    const Segment* segment = segment_in(entry);
+    if (segment->count < capacity(segment->buckets)) return Growth::kNone;
+    return splits_aligned(entry, hash) ? Growth::kAligned : Growth::kOther;
+  }
+  // Whether whatever is added, all growth will be aligned.
+  bool grows_aligned() const {
+    if (directory_ == nullptr) return false;
+    for (std::size_t i = 0; i < directory_size(); ++i) {
+      if (!splits_aligned(directory_[i], hash_at(i))) return false;
+    }
+    return true;
+  }
+  // Calls visit(Bucket* home, std::uint64_t cursor) for all buckets of the segment of a hash.
+  template <class F>
+  void each_neighbour(std::uint64_t hash, F&& visit) const {
+    const std::uint64_t entry = entry_of(hash);
+    for (unsigned i = 0; i < buckets_of(entry); ++i) {
+      visit(&segment_in(entry)->bucket(i), bucket_cursor(entry, hash, i));
+    }
   }
 
   // The first bucket of a hash, which has the version; nullptr while the table has never had an
@@ -258,6 +320,16 @@ class Table {
 
   // Checks every invariant; for tests and DEBUG commands. False if one is broken.
   bool verify() const;
+  // The highest version of any bucket.
+  std::uint64_t newest_version() const {
+    std::uint64_t newest = 0;
+    each_segment([&](Segment* segment) {
+      for (unsigned i = 0; i < segment->buckets; ++i) {
+        newest = std::max(newest, segment->bucket(i).version());
+      }
+    });
+    return newest;
+  }
 
  private:
   static constexpr std::uint64_t kPointerMask = (1ULL << 48) - 1;
@@ -312,6 +384,15 @@ class Table {
   Bucket* bucket_of(std::uint64_t hash) const {
     const std::uint64_t entry = entry_of(hash);
     return &segment_in(entry)->bucket(bucket_index(entry, hash));
+  }
+
+  std::uint64_t hash_at(std::size_t index) const {
+    return depth_ == 0 ? 0 : std::uint64_t{index} << (64 - depth_);
+  }
+  // Two segments of as many buckets as their former one: each of its buckets is cut in two.
+  static bool splits_aligned(std::uint64_t entry, std::uint64_t hash) {
+    const unsigned depth = depth_of(entry);
+    return depth >= 2 && buckets_of(entry) == grown_buckets(hash, depth + 1);
   }
 
   static Segment* make_segment(std::uint32_t buckets) {
@@ -581,6 +662,9 @@ bool Table<Traits>::verify() const {
         ++count;
         const std::uint64_t hash = Traits::hash(Traits::key(item));
         sound = sound && segment_of(hash) == segment && bucket_of(hash) == &segment->bucket(i);
+        if (!sound) return;
+        const Place place = find(Traits::key(item), hash);  // nobody else has its key
+        sound = place && place.item().pointer == item.pointer;
       });
     }
     sound = sound && count == segment->count;
