@@ -423,6 +423,53 @@ def debug_reload(options):
                 connection.close()
 
 
+def journal_at_run_time(options):
+    for threads in ("1", "3"):
+        base = ["--save", "", "--io-threads", threads] + DEBUG
+        with Server(options.server, base + ["--appendonly", "no"]) as server:
+            server.start()
+            connection = server.connect()
+            fill(connection, options.rng, 60)
+            call(connection, "INCR", "counter")
+            call(connection, "CONFIG", "SET", "appendonly", "yes")
+            assert info(connection, "aof_enabled") == 1 and len(snapshots(server)) == 1
+            call(connection, "INCR", "counter")
+            other = server.connect()
+            call(other, "CLIENT", "SETNAME", "other")
+            call(other, "INCR", "counter")
+            whole = digest(connection)
+            server.kill()
+            server.arguments = base + ["--appendonly", "yes"]
+            server.start()
+            connection = server.connect()
+            assert digest(connection) == whole and call(connection, "GET", "counter") == b"3"
+
+            call(connection, "CONFIG", "SET", "appendonly", "no")
+            assert info(connection, "aof_enabled") == 0
+            call(connection, "INCR", "counter")  # nobody will know
+            server.kill()
+            server.start()
+            connection = server.connect()
+            assert digest(connection) == whole
+
+            for _ in range(2):  # off and on again: what happened between is in a snapshot
+                call(connection, "CONFIG", "SET", "appendonly", "no")
+                call(connection, "INCR", "counter")
+                call(connection, "CONFIG", "SET", "appendonly", "yes")
+                call(connection, "INCR", "counter")
+            call(connection, "BGSAVE")
+            until(lambda: info(connection, "rdb_bgsave_in_progress") == 0)
+            call(connection, "INCR", "counter")
+            whole = digest(connection)
+            connection.close()
+            server.kill()
+            server.start()
+            connection = server.connect()
+            assert digest(connection) == whole and call(connection, "GET", "counter") == b"8"
+            assert call(connection, "DEBUG", "VERIFY") == b"OK"
+            connection.close()
+
+
 def cases(options):
     all_cases = {}
     for name in WRITERS:
@@ -430,7 +477,8 @@ def cases(options):
             key = "import of %s of %s" % ("an AOF" if append_only else "a dump", name)
             all_cases[key] = lambda options, n=name, a=append_only: import_of(options, n, a)
     for case in (dump_without_a_journal, bad_dumps, answers_while_loading, damaged_snapshots,
-                 killed_while_starting, killed_while_importing, debug_reload):
+                 killed_while_starting, killed_while_importing, debug_reload,
+                 journal_at_run_time):
         all_cases[case.__name__.replace("_", " ")] = case
     if options.cases:
         wanted = [case.replace("_", " ") for case in options.cases]
