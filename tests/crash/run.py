@@ -11,8 +11,8 @@ SIGTERM, or a second kill while it starts), and the next life must show
   - a popped member gone, every other member there;
   - counters between what was acknowledged and what was sent.
 
-In two of three lives snapshots are taken meanwhile (BGSAVE, now and then SAVE), so the kill may come
-at any moment of one, and the next life starts from the newest, or from whatever was whole before.
+In two of three lives snapshots are taken meanwhile (BGSAVE, now and then SAVE), so the kill may
+come at any moment of one, and the next life starts from the newest that was whole.
 
 Data stay from round to round, so a journal of many lives is read each time. The modes of
 appendfsync and 1 and 4 io-threads take turns, with a new folder for each. The last line is "N
