@@ -314,8 +314,11 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
   StripeSet set;
   switch (locks) {
     case Locks::kKeys:
-      if (keys.size() == 1 && may_give_up) {
-        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      if (keys.size() == 1) {
+        const unsigned stripe = stripe_of(keys[0].hash);
+        if (may_give_up) return locked.lock_one_unless_busy(stripe);
+        locked.lock_one(stripe);
+        return true;
       }
       for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
       break;
