@@ -8,12 +8,14 @@
 #include "src/base/coding.h"
 #include "src/base/crc64.h"
 #include "src/base/log.h"
+#include "src/base/number.h"
 #include "src/store/rdb_reader.h"
 
 namespace memoir {
 namespace {
 
 constexpr std::string_view kMagic = "REDIS";
+constexpr std::string_view kValkeyMagic = "VALKEY";
 constexpr std::size_t kHeadBytes = 9;
 constexpr unsigned kVersionWithChecksum = 5;
 constexpr std::size_t kChecksumBytes = 8;
@@ -26,7 +28,12 @@ class BlockReader final : private RdbWindow {
 
   Status read() {
     Status status = read_head();
-    while (status && !ended_) status = step();
+    while (status && !ended_) {
+      // A block begins with a key.
+      if (keys_ == 0) block_ = at_;
+      if (keys_ == 0) block_db_ = db_;
+      status = step();
+    }
     if (status) status = hand_over();
     if (status && version_ >= kVersionWithChecksum) status = check_sum();
     return status;
@@ -77,17 +84,18 @@ class BlockReader final : private RdbWindow {
     at_ = end_ = summed_ = block_ = buffer_.get();
     if (Status filled = fill(); !filled) return filled;
     const ByteView head(at_, std::min<std::size_t>(kHeadBytes, left()));
-    if (!head.starts_with(kMagic.substr(0, head.size()))) {
+    const bool valkey = head.starts_with(kValkeyMagic);
+    if (!valkey && !head.starts_with(kMagic.substr(0, head.size()))) {
       return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
     }
     if (head.size() < kHeadBytes) return truncated();
-    for (const char digit : head.substr(kMagic.size())) {
-      version_ = version_ * 10 + static_cast<unsigned>(digit - '0');
-      if (digit < '0' || digit > '9') version_ = UINT32_MAX / 100;
-    }
-    if (version_ < 1 || version_ > kRdbVersionMax) {
-      return Error(ErrorCode::kUnsupported,
-                   fmt::format("Can't handle RDB format version {}", head.substr(kMagic.size())));
+    const ByteView digits = head.substr(valkey ? kValkeyMagic.size() : kMagic.size());
+    const bool known = parse_digits(digits, version_) &&
+                       (valkey ? version_ == kRdbVersionValkey
+                               : version_ >= 1 && version_ <= kRdbVersionMax);
+    if (!known) {
+      return Error(ErrorCode::kUnsupported, fmt::format("Can't handle {}RDB format version {}",
+                                                        valkey ? "Valkey's " : "", digits));
     }
     at_ += kHeadBytes;
     block_ = at_;
@@ -100,7 +108,7 @@ class BlockReader final : private RdbWindow {
 
   // One item, or more bytes for it.
   Status step() {
-    RdbSkipper in(at_, end_);
+    RdbSkipper in(at_, end_, nullptr, version_);
     const std::uint8_t first = in.byte();
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kEof:
@@ -118,16 +126,24 @@ class BlockReader final : private RdbWindow {
       case RdbOpcode::kFunction2:
         if (in.good()) return text(first, in);
         break;
-      case RdbOpcode::kModuleAux:
-        in.length();
+      case RdbOpcode::kModuleAux: {
+        const std::uint64_t id = in.length();
         in.module_parts();
+        if (in.good()) log_notice("RDB: data of module '{}' is skipped", rdb_module_name(id));
         break;
+      }
       case RdbOpcode::kSlotInfo:
         for (int i = 0; i < 3; ++i) in.length();
         break;
       case RdbOpcode::kFunctionPreGa:
         return Error(ErrorCode::kUnsupported,
                      "functions of a release candidate of Redis 7 are not supported");
+      case RdbOpcode::kSlotImport:
+        if (version_ != kRdbVersionValkey) {
+          return Error(ErrorCode::kUnsupported, fmt::format("unknown opcode {}", first));
+        }
+        in.slot_import();
+        break;
       default:
         in.item(first);
         if (!in.good()) return not_good(in, Kind::kKey);
@@ -167,7 +183,6 @@ class BlockReader final : private RdbWindow {
   Status select(RdbSkipper& in) {
     const std::uint64_t index = in.length();
     if (!in.good()) return not_good(in, Kind::kOther);
-    if (keys_ == 0) block_db_ = index;
     db_ = index;
     at_ = in.at();
     return events_.database(index);
@@ -215,6 +230,7 @@ class BlockReader final : private RdbWindow {
     block.offset = offset_of(block_);
     block.keys = std::exchange(keys_, 0);
     block.db = std::exchange(block_db_, db_);
+    block.version = version_;
     block.capacity = capacity_;
     auto full = std::move(buffer_);
     change_buffer(std::max(options_.block_bytes, 2 * left()));
@@ -228,7 +244,8 @@ class BlockReader final : private RdbWindow {
     block.offset = offset_of(at_);
     block.keys = 1;
     block.db = db_;
-    RdbSkipper in(at_, end_, this);
+    block.version = version_;
+    RdbSkipper in(at_, end_, this, version_);
     in.item(in.byte());
     if (!window_) return std::move(window_);
     if (in.state() == RdbSkipper::State::kShort) return truncated();

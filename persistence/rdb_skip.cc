@@ -97,7 +97,7 @@ void RdbSkipper::item(std::uint8_t first) {
         break;
       default:
         string();
-        return value(static_cast<RdbType>(first));
+        return value(rdb_type_in(version_, static_cast<RdbType>(first)));
     }
     first = byte();
   }
@@ -166,6 +166,14 @@ void RdbSkipper::module_parts() {
   }
 }
 
+void RdbSkipper::slot_import() {
+  string();
+  for (std::uint64_t ranges = length(); ranges > 0 && good(); --ranges) {
+    length();
+    length();
+  }
+}
+
 void RdbSkipper::stream_group(RdbType type) {
   string();
   length();
@@ -214,6 +222,8 @@ void RdbSkipper::value(RdbType type) {
       return strings(1, 0);
     case RdbType::kHash:
       return strings(2, 0);
+    case RdbType::kHashTimes:
+      return strings(2, kTimeBytes);
     case RdbType::kSortedSet2:
       return strings(1, sizeof(double));
     case RdbType::kSortedSet:
@@ -232,7 +242,6 @@ void RdbSkipper::value(RdbType type) {
     case RdbType::kModule2:
       length();
       return module_parts();
-    case RdbType::kHashTimes:
     case RdbType::kModulePreGa:
       break;
   }

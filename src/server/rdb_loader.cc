@@ -10,10 +10,11 @@
 
 #include "datatypes/serial/values.h"
 #include "persistence/rdb_blocks.h"
+#include "persistence/rdb_skip.h"
 #include "persistence/snapshot_file.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
-#include "src/server/load_delay.h"
+#include "src/command/load_delay.h"
 #include "src/server/process.h"
 
 namespace memoir {
@@ -58,6 +59,7 @@ class KeyLoader {
 
   Status load(const RdbBlock& block) {
     db_ = static_cast<unsigned>(block.db);
+    version_ = block.version;
     if (block.buffer) {
       input_ = block.view();
       RdbReader in(input_);
@@ -99,10 +101,10 @@ class KeyLoader {
       const std::uint8_t first = in.byte();
       switch (static_cast<RdbOpcode>(first)) {
         case RdbOpcode::kExpireTimeMs:
-          before.expire_ms = in.time_ms();
+          before.expire_ms = known_expiry(in.time_ms());
           continue;
         case RdbOpcode::kExpireTime:
-          before.expire_ms = std::int64_t{in.fixed<std::int32_t>()} * 1000;
+          before.expire_ms = known_expiry(std::int64_t{in.fixed<std::int32_t>()} * 1000);
           continue;
         case RdbOpcode::kIdle:
           before.access = access_of_idle(in.length());
@@ -125,16 +127,22 @@ class KeyLoader {
           return in.status();
         case RdbOpcode::kModuleAux:
         case RdbOpcode::kSlotInfo:
+        case RdbOpcode::kSlotImport:
         case RdbOpcode::kFunctionPreGa:
         case RdbOpcode::kEof:
           return skip_rare(in, first);
         default:
-          return in.failed() ? in.status() : load_key(in, static_cast<RdbType>(first), before);
+          if (in.failed()) return in.status();
+          return load_key(in, rdb_type_in(version_, static_cast<RdbType>(first)), before);
       }
     }
   }
 
-  static Status skip_rare(RdbReader& in, std::uint8_t first);
+  Status skip_rare(RdbReader& in, std::uint8_t first);
+  // A moment before 1970 is over like any other, but -1 is none.
+  static std::int64_t known_expiry(std::int64_t ms) {
+    return ms < 0 && ms != kNoExpiry ? 0 : ms;
+  }
 
   std::uint32_t access_of_idle(std::uint64_t seconds) const {
     if (options_.access != AccessPolicy::kLru) return fresh_access_;
@@ -247,19 +255,36 @@ class KeyLoader {
   LoadDelay delay_;
   const std::uint32_t fresh_access_;
   unsigned db_ = 0;
+  unsigned version_ = 0;  // of the file
   ByteView input_;  // the block in memory
   Bytes name_;
   std::vector<Fresh> fresh_;  // decoded, not yet in the tables
   std::vector<Fresh> sorted_;
 };
 
-// What blocks of keys hold between them only in files that nobody writes; told already.
+// What stands between keys and has been passed over, and told of, by the reader of blocks.
 Status KeyLoader::skip_rare(RdbReader& in, std::uint8_t first) {
-  if (static_cast<RdbOpcode>(first) == RdbOpcode::kSlotInfo) {
-    for (int i = 0; i < 3; ++i) in.length();
-    return in.status();
+  const char* const begin = input_.data() + in.position();
+  RdbSkipper skipper(begin, input_.data() + input_.size());
+  switch (static_cast<RdbOpcode>(first)) {
+    case RdbOpcode::kModuleAux:
+      skipper.length();
+      skipper.module_parts();
+      break;
+    case RdbOpcode::kSlotInfo:
+      for (int i = 0; i < 3; ++i) skipper.length();
+      break;
+    case RdbOpcode::kSlotImport:
+      skipper.slot_import();
+      break;
+    default:
+      return Error(ErrorCode::kCorrupt, "an opcode where it does not belong");
   }
-  return Error(ErrorCode::kUnsupported, "a module's data between keys");
+  if (input_.empty() || !skipper.good()) {
+    return Error(ErrorCode::kCorrupt, "an item that is not whole");
+  }
+  in.raw(static_cast<std::size_t>(skipper.at() - begin));
+  return in.status();
 }
 
 // The calling thread's part: goes through the file, and helps when the others have enough to do.
