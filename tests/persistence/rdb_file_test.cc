@@ -7,6 +7,7 @@
 
 #include "persistence/memory_file.h"
 #include "persistence/rdb_file.h"
+#include "src/base/log.h"
 #include "tests/datatypes/serial_payloads.h"
 
 namespace memoir {

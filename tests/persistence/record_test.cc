@@ -90,6 +90,15 @@ TEST_CASE("a frame cut anywhere or with any byte changed is not taken", "[persis
   CHECK(decode_frame(bytes + "more", kSalt, frame));
 }
 
+TEST_CASE("a frame whose LSNs are out of range is not taken, sound hashes or not", "[persistence]") {
+  FrameView frame;
+  CHECK(decode_frame(frame_bytes(kLsnMax - 100, {{.words = set_request(1)}}), kSalt, frame));
+  for (const Lsn first : {kLsnMax, kLsnMax - 10, ~Lsn{0}, ~Lsn{0} - 10}) {
+    const Bytes bytes = frame_bytes(first, {{.words = set_request(1)}});
+    CHECK_FALSE(decode_frame(bytes, kSalt, frame));
+  }
+}
+
 TEST_CASE("SELECT is written for every database number", "[persistence]") {
   for (int db : {1, 9, 10, 15, 99, 100, 999, 1000, 9999, 10000, 65535}) {
     char text[kSelectBytesMax];
