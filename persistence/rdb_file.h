@@ -122,7 +122,8 @@ class RdbFileEvents {
 };
 
 // Reads a whole file. Data of modules that belong to no key is passed over with a log line each; it
-// means nothing without the module. `in` may have more behind it (an RDB in front of an append-only file).
+// means nothing without the module. `in` may have more behind it (an RDB in front of an append-only
+// file).
 // kTruncated, kCorrupt or kUnsupported with the place in the text.
 Status read_rdb_file(RdbReader& in, RdbChecksum checksum, RdbFileEvents& events);
 

@@ -90,7 +90,7 @@ TEST_CASE("a frame cut anywhere or with any byte changed is not taken", "[persis
   CHECK(decode_frame(bytes + "more", kSalt, frame));
 }
 
-TEST_CASE("a frame whose LSNs are out of range is not taken, sound hashes or not", "[persistence]") {
+TEST_CASE("a frame whose LSNs are out of range is not taken", "[persistence]") {
   FrameView frame;
   CHECK(decode_frame(frame_bytes(kLsnMax - 100, {{.words = set_request(1)}}), kSalt, frame));
   for (const Lsn first : {kLsnMax, kLsnMax - 10, ~Lsn{0}, ~Lsn{0} - 10}) {
