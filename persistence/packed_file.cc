@@ -63,14 +63,14 @@ Error bad_table(const char* what) {
 // ---- writing -----------------------------------------------------------------------------------
 
 PackedWriter::PackedWriter(File& file, Lsn first_lsn, int level)
-    : file_(file), first_lsn_(first_lsn), level_(level), context_(ZSTD_createCCtx()) {
-  ASSERT(context_ != nullptr);
-}
+    : file_(file), first_lsn_(first_lsn), level_(level), context_(nullptr) {}
 
 PackedWriter::~PackedWriter() { ZSTD_freeCCtx(context_); }
 
 Status PackedWriter::add_block(ByteView image, Lsn first_lsn, std::int64_t time_us) {
   ASSERT(!image.empty() && image.size() <= kImageBytesMax);
+  if (context_ == nullptr) context_ = ZSTD_createCCtx();
+  ASSERT(context_ != nullptr);
   if (end_ == 0) {
     Front front;
     front.first_lsn = first_lsn_;
@@ -120,9 +120,7 @@ Status PackedWriter::finish(Lsn end_lsn) {
 // ---- reading -----------------------------------------------------------------------------------
 
 PackedFile::PackedFile(std::unique_ptr<File> file)
-    : file_(std::move(file)), context_(ZSTD_createDCtx()), held_(SIZE_MAX) {
-  ASSERT(context_ != nullptr);
-}
+    : file_(std::move(file)), context_(nullptr), held_(SIZE_MAX) {}
 
 PackedFile::~PackedFile() { ZSTD_freeDCtx(context_); }
 
@@ -191,6 +189,8 @@ std::size_t PackedFile::block_of(Lsn lsn) const {
 }
 
 Status PackedFile::unpack(const PackedBlock& block, char* into) {
+  if (context_ == nullptr) context_ = ZSTD_createDCtx();
+  ASSERT(context_ != nullptr);
   packed_.resize(block.bytes);
   const auto got = file_->read(block.offset, packed_.data(), packed_.size());
   if (!got) return Error(ErrorCode::kIo, got.peek_error().text());

@@ -95,7 +95,7 @@ class PackedFile final : public File {
   Status unpack(const PackedBlock& block, char* into);
 
   std::unique_ptr<File> file_;
-  ZSTD_DCtx_s* context_;
+  ZSTD_DCtx_s* context_;  // from the first block that is unpacked on
   std::vector<PackedBlock> blocks_;
   Lsn first_lsn_ = 0;
   Lsn end_lsn_ = 0;
