@@ -125,6 +125,9 @@ constexpr ConfigRow kJournalRows[] = {
         "Size at which a segment of the journal is closed and the next one begun."),
     choice<&Config::journal_compression>("journal-compression", kCompressions,
                                          "How closed segments are compressed: no or zstd."),
+    integer<&Config::journal_compression_level>(
+        "journal-compression-level", 1, 19, "",
+        "The level of zstd: higher ones take less space and more time."),
     integer<&Config::journal_retention_time>(
         "journal-retention-time", 0, kLongMax, "seconds",
         "How far back the journal is kept for reading the past; 0 for ever."),

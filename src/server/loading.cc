@@ -62,6 +62,7 @@ Status Server::recover() {
   journal_options.workers = worker_count() == 1 ? Workers::kOne : Workers::kSeveral;
   journal_options.segment_bytes = static_cast<std::uint64_t>(config->journal_segment_size);
   journal_options.replication_id = random_hex(40);
+  journal_options.archive = archive_options(*config);
   auto journal = FileJournal::open(posix_file_system(), clock_, *std::move(recovered),
                                    std::move(journal_options));
   if (!journal) return journal.error();
