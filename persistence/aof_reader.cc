@@ -13,7 +13,6 @@
 namespace memoir {
 namespace {
 
-constexpr ByteView kRdbMagic = "REDIS";
 constexpr const char* kTornSuffix = ".torn";
 
 enum class AofRole : std::uint8_t { kBase, kIncrement, kAlone };
@@ -158,10 +157,10 @@ class AofLoader {
   // ---- the RDB in front
 
   Status read_rdb(File& file, std::uint64_t& end) {
-    char magic[kRdbMagic.size()];
-    auto read = file.read(0, magic, sizeof(magic));
+    char begin[kRdbHeadBytes];
+    auto read = file.read(0, begin, sizeof(begin));
     if (!read) return cannot_read(read.error());
-    if (ByteView(magic, *read) != kRdbMagic) return ok;
+    if (!is_rdb({begin, *read})) return ok;
     const bool old_style = part_->role == AofRole::kAlone;
     log_notice("{}", old_style ? "Reading RDB preamble from AOF file..."
                                : "Reading RDB base file on AOF loading...");

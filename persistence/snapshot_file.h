@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,16 @@ struct SnapshotFile {
 std::string snapshot_name(Lsn lsn);
 std::string snapshot_index_name(Lsn lsn);
 bool parse_snapshot_name(std::string_view name, Lsn& lsn);
+
+// What an RDB file says of where it comes from, in the fields before its first key.
+struct SnapshotOrigin {
+  Bytes replication_id;               // empty: not said
+  std::optional<Lsn> lsn;
+  std::optional<std::uint32_t> timeline;
+};
+
+// Reads the head of a file alone. kCorrupt, kTruncated or kUnsupported if it is no RDB.
+Result<SnapshotOrigin> read_snapshot_origin(FileSystem& files, const std::string& path);
 
 // The snapshots in a directory, the oldest first, by their names alone. Temporary files are none.
 Result<std::vector<SnapshotFile>> list_snapshots(FileSystem& files, const std::string& directory);

@@ -10,12 +10,12 @@
 #include "datatypes/encoding/score_tree.h"
 #include "datatypes/encoding/scored_member.h"
 #include "src/base/bytes.h"
-#include "src/store/table.h"
+#include "src/store/member_table.h"
 
 namespace memoir {
 
 struct ScoreIndex {
-  Table<ScoredMemberTraits> table;
+  MemberTable<ScoredMemberTraits> table;
   ScoreTree tree;
 
   ScoreIndex() = default;

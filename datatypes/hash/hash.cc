@@ -97,6 +97,7 @@ bool Hash::set_in_table(ByteView field, ByteView value, const SharedBytes& owner
     table.insert(HashField::make(field, value, owner), hash);
     return true;
   }
+  table.before_change(hash);
   const TableItem before = place.item();
   const TableItem after = HashField::with_value(before, value, owner);
   if (after.pointer != before.pointer) table.replace(place, after);

@@ -22,6 +22,7 @@
 #include "datatypes/hash/hash_field.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
+#include "src/store/member_table.h"
 #include "src/store/object.h"
 
 namespace memoir {
@@ -136,6 +137,11 @@ class Hash final : public Object {
   const Listpack* pack() const { return is_large() ? nullptr : &small(); }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void set_member_observer(MemberObserver* observer) override;
+  void save_before_members(RdbWriter& out) const override;
+  TableStep members_at(std::uint64_t cursor) const override;
+  void save_members(Bucket* home, RdbWriter& out) const override;
   // Reads a value of one of the RDB types for hashes; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
@@ -150,7 +156,7 @@ class Hash final : public Object {
     Fields(const Fields&) = delete;
     Fields& operator=(const Fields&) = delete;
 
-    Table<HashFieldTraits> table;
+    MemberTable<HashFieldTraits> table;
   };
 
   Listpack triples() const;

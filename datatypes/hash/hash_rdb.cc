@@ -48,6 +48,25 @@ void Hash::save(RdbWriter& out) const {
   });
 }
 
+// --- in parts: only tables without times ---
+
+bool Hash::has_parts() const { return is_large() && !times() && fields()->table.has_parts(); }
+
+void Hash::set_member_observer(MemberObserver* observer) {
+  fields()->table.set_observer(observer);
+}
+
+void Hash::save_before_members(RdbWriter& out) const { out.length(size()); }
+
+TableStep Hash::members_at(std::uint64_t cursor) const { return fields()->table.step_at(cursor); }
+
+void Hash::save_members(Bucket* home, RdbWriter& out) const {
+  Table<HashFieldTraits>::visit_bucket(home, [&](TableItem item) {
+    out.string(HashField::field(item));
+    out.string(HashField::value(item));
+  });
+}
+
 // The small form as Redis keeps it: fields in the order of their times, those without at the end.
 Listpack Hash::triples() const {
   Listpack all;

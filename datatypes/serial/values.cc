@@ -108,15 +108,6 @@ const char* name_of(RdbType type) {
   return type == RdbType::kString ? "String" : "Value";
 }
 
-RdbType rdb_type_of(const Entry& entry) {
-  return entry.is_string() ? RdbType::kString : entry.object()->rdb_type();
-}
-
-void save_value(const Entry& entry, RdbWriter& out) {
-  if (!entry.is_string()) return entry.object()->save(out);
-  entry.storage() == Storage::kInteger ? out.integer(entry.integer()) : out.string(entry.bytes());
-}
-
 EntryOwner load_value(RdbReader& in, RdbType type, ByteView key, std::int64_t expire_ms,
                       const EncodingLimits& limits) {
   if (type == RdbType::kString) return EntryOwner(load_string(in, key, expire_ms));

@@ -109,7 +109,10 @@ SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Ru
   if (!rules.increment) index()->tree.prefetch(score);  // while the bucket is on its way
   if (const ScoredMember found = index()->find(member, hash)) {
     const Outcome outcome = judge(rules, found.score(), score);
-    if (outcome == Outcome::kUpdated) index()->tree.update(found, score);
+    if (outcome == Outcome::kUpdated) {
+      index()->table.before_change(hash);
+      index()->tree.update(found, score);
+    }
     return {outcome, score};
   }
   if (rules.only_existing) return {Outcome::kRefused, score};

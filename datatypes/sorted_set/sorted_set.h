@@ -115,6 +115,11 @@ class SortedSet final : public Object {
 
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void set_member_observer(MemberObserver* observer) override;
+  void save_before_members(RdbWriter& out) const override;
+  TableStep members_at(std::uint64_t cursor) const override;
+  void save_members(Bucket* home, RdbWriter& out) const override;
   // Reads a value of one of the RDB types for sorted sets; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 

@@ -200,15 +200,29 @@ Status debug_all_commands_in_scripts(Context& ctx, Args args, ReplyWriter& reply
   return ok;
 }
 
-// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]: the journal always has everything, and nothing is
-// merged.
+// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 Status debug_reload(Context& ctx, Args args, ReplyWriter& reply) {
+  Reload how;
   while (args.more()) {
-    if (args.take("merge") || args.take("noflush") || args.take("nosave")) continue;
-    return Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    if (args.take("merge")) {
+      how.merge = true;
+    } else if (args.take("noflush")) {
+      how.flush = false;
+    } else if (args.take("nosave")) {
+      how.save = false;
+    } else {
+      return Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
   }
-  if (Status done = hooks_of(ctx).reload(ctx); !done) return done;
-  log_notice("Data reloaded by DEBUG");
+  if (Status done = hooks_of(ctx).reload(ctx, how); !done) return done;
+  log_warning("DB reloaded by DEBUG RELOAD");
+  reply.ok();
+  return ok;
+}
+
+Status debug_loadaof(Context& ctx, Args, ReplyWriter& reply) {
+  if (Status done = hooks_of(ctx).reload(ctx, {.save = false}); !done) return done;
+  log_warning("Append Only File loaded by DEBUG LOADAOF");
   reply.ok();
   return ok;
 }
@@ -341,7 +355,8 @@ constexpr DebugRow kRows[] = {
     {"htstats", 1, 2, debug_htstats, "<db> [full]: about the tables of a database"},
     {"htstats-key", 1, 2, debug_htstats_key, "<key> [full]: about the table of a value"},
     {"listpack", 1, 1, debug_listpack, "<key>: logs what a listpack holds"},
-    {"loadaof", 0, 0, debug_reload, ": empties memory and builds it again from the journal"},
+    {"loadaof", 0, 0, debug_loadaof,
+     ": empties memory and builds it again from the newest snapshot and the journal"},
     {"log", 1, 1, debug_log, "<text>: writes to the log"},
     {"object", 1, 2, debug_object, "<key>: where and how a value is kept"},
     {"oom", 0, kAny, debug_oom, ": asks for more memory than there is"},
@@ -353,7 +368,8 @@ constexpr DebugRow kRows[] = {
     {"quicklist", 1, 2, debug_quicklist, "<key>: logs what a list holds"},
     {"quicklist-packed-threshold", 1, 1, debug_packed_threshold,
      "<size>: list elements of this size get a node of their own"},
-    {"reload", 0, kAny, debug_reload, ": the same as loadaof"},
+    {"reload", 0, kAny, debug_reload,
+     "[MERGE] [NOFLUSH] [NOSAVE]: saves a snapshot, empties memory and loads it again"},
     {"replybuffer", 2, 2, debug_replybuffer, "...: accepted, without effect"},
     {"sdslen", 1, 1, debug_sdslen, "<key>: lengths of a key and its string"},
     {"segfault", 0, kAny, debug_segfault, ": ends the server by a bad memory access"},

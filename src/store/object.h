@@ -35,7 +35,10 @@ inline constexpr std::int64_t kNoMember = -2;
 // Moments at which members end are below this, as in Redis.
 inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
 
+class MemberObserver;
 class RdbWriter;
+struct Bucket;
+struct TableStep;
 
 // What verify() says of a value.
 inline Status broken(std::string_view what) { return Error(ErrorCode::kCorrupt, Bytes(what)); }
@@ -71,6 +74,19 @@ class Object {
   // Looks at all of it: ok if every invariant of its present form holds, else what is wrong. The
   // limits for compact forms are none: CONFIG SET changes them under values that are there.
   virtual Status verify() const = 0;
+
+  // --- saving in parts, while the value changes
+  // Whether the value has so many members that saving it at once takes too long, and keeps them
+  // in a table (member_table.h) that only grows aligned. Then it overrides all that follows.
+  virtual bool has_parts() const { return false; }
+  // Is told of every bucket of members before it changes; null: nobody is.
+  virtual void set_member_observer(MemberObserver* observer) { (void)observer; }
+  // What stands before the members.
+  virtual void save_before_members(RdbWriter& out) const { (void)out; }
+  virtual TableStep members_at(std::uint64_t cursor) const;
+  // All members of a bucket. save_before_members() and then every bucket once, in any order, is
+  // what save() writes.
+  virtual void save_members(Bucket* home, RdbWriter& out) const { (void)home, (void)out; }
 
   // --- members that end
   // ----------------------------------------------------------------------------- Whether members
