@@ -5,6 +5,7 @@
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
 #include "src/command/keys.h"
+#include "src/command/misconf.h"
 #include "src/command/removals.h"
 #include "src/command/transaction.h"
 
@@ -17,12 +18,6 @@ void bump(std::atomic<std::uint64_t>& counter, std::uint64_t by = 1) {
 
 bool is_write(const CommandSpec& spec) { return spec.access == Access::kWrite; }
 bool denies_oom(const CommandSpec& spec) { return spec.has(kDenyOom); }
-
-constexpr std::string_view kSnapshotsFailing =
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
-    "disk. Commands that may modify the data set are disabled, because this instance is configured "
-    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option)."
-    " Please check the Redis logs for details about the RDB error.";
 
 // For how long the requests of a window may share one look at the clock: some 0.1 ms.
 constexpr std::uint64_t kClockCycles = 300'000;

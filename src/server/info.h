@@ -95,6 +95,7 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
+  bool rewrite_scheduled = false;
   bool rewriting = false;              // what is being saved is BGREWRITEAOF's
   std::uint64_t save_keys_done = 0;    // of the one under way
   std::uint64_t save_keys_total = 0;

@@ -179,7 +179,7 @@ void write_persistence(const InfoSources& from, InfoWriter& to) {
   to.add("rdb_last_load_keys_loaded", persistence.last_load_keys);
   to.add("aof_enabled", persistence.journal_on ? 1 : 0);
   to.add("aof_rewrite_in_progress", persistence.rewriting ? 1 : 0);
-  to.add("aof_rewrite_scheduled", 0);
+  to.add("aof_rewrite_scheduled", persistence.rewrite_scheduled ? 1 : 0);
   to.add("aof_last_rewrite_time_sec", -1);
   to.add("aof_current_rewrite_time_sec", -1);
   to.add("aof_last_bgrewrite_status", "ok");

@@ -83,6 +83,7 @@ Status Server::reload(Context& ctx, Reload how) {
   } else if (Status synced = journal().sync_now(); !synced) {
     done = Error("ERR " + synced.error().text());
   } else {
+    snapshots_->call_off();
     done = rebuild(how);
   }
   halt->end();

@@ -375,13 +375,14 @@ void Server::shut_down(Shutdown how) {
 }
 
 bool Server::saves_at_end(const Shutdown& how) {
-  if (loading() || keyspace_.busy() || how.save == ShutdownSave::kNo) return false;
+  if (loading() || how.save == ShutdownSave::kNo) return false;
   return how.save == ShutdownSave::kYes || !config_.current()->save.empty();
 }
 
 // Without a journal this is the last moment at which a failure can still prevent the end. With one
 // nothing is lost then, and the snapshot is taken when all have stopped.
 Status Server::save_before_end(const Shutdown& how) {
+  if (keyspace_.busy()) return ok;  // with a script that ends with us
   snapshots_->call_off();
   save_at_end_ = saves_at_end(how);
   if (!save_at_end_ || config_.current()->appendonly) return ok;

@@ -125,15 +125,16 @@ class Server final : public ServerHooks, private JournalListener {
   };
   Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
                std::span<const Word> words, Verdict verdict, Request request);
-  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
-  Status load_acl_file(Client* asking);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word. Loading disconnects
+  // clients of users that are gone or may hear less; what it returns is drop_subscribers()'s.
+  Result<bool> load_acl_file(Client* asking);
   Status save_acl_file();
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more. True: other
-  // workers are still at it, and `asking` is unblocked when they have done it.
-  bool drop_subscribers(const UserPointer& user, const Client& asking);
+  // Disconnects clients that are subscribed to what their user, one of these, may hear no more.
+  // True: other workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(std::span<const UserPointer> users, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
   enum class ShutdownSave : std::uint8_t { kAsConfigured, kYes, kNo };

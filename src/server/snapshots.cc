@@ -67,6 +67,12 @@ void Snapshots::ready() {
   if (found && !found->empty()) {
     saved_lsn_ = found->back().lsn;
     saved_bytes_ = bytes_of_file(join_path(config->dir, found->back().name));
+    const std::string index = join_path(config->dir, snapshot_index_name(saved_lsn_));
+    if (!posix_file_system().info(index)) {
+      to_verify_ = std::make_unique<SnapshotSettings>();
+      to_verify_->directory = config->dir;
+      to_verify_->lsn = saved_lsn_;
+    }
   }
   thread_ = std::thread([this] { work(); });
 }
@@ -159,7 +165,7 @@ void Snapshots::try_cut() {
     job->settings = settings();
     job->changes = changes();
     job->walk = std::make_shared<SnapshotWalk>(keyspace, job->settings.compression,
-                                               job->settings.style, WalkLocking::kStripes);
+                                               job->settings.style, WalkLocking::kBesideOthers);
     job->walk->cut();
   }
   {
@@ -412,6 +418,7 @@ void Snapshots::call_off() {
 void Snapshots::fill(PersistenceFigures& p) {
   p.saving = saving();
   p.rewriting = p.saving && why_ == Why::kRewrite;
+  p.rewrite_scheduled = scheduled_ && scheduled_why_ == Why::kRewrite;
   p.last_save_s = last_save_s_;
   p.last_save_good = last_good_;
   p.last_save_took_s = last_took_s_;

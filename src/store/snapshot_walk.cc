@@ -88,7 +88,7 @@ void SnapshotWalk::cut() {
   }
   keys_total_ = total;
   parts_ = std::make_unique<Part[]>(databases_.size() * kStripes);
-  if (locking_ == WalkLocking::kStripes) keyspace_.set_observer(this);
+  if (locking_ == WalkLocking::kBesideOthers) keyspace_.set_observer(this);
 }
 
 void SnapshotWalk::end() {
@@ -117,7 +117,7 @@ void SnapshotWalk::before_change(unsigned physical_db, std::uint64_t hash, ByteV
 }
 
 bool SnapshotWalk::is_partial(const Entry& entry) const {
-  return !entry.is_string() && locking_ == WalkLocking::kStripes && entry.object()->has_parts();
+  return !entry.is_string() && locking_ == WalkLocking::kBesideOthers && entry.object()->has_parts();
 }
 
 void SnapshotWalk::save_bucket(Part& part, Bucket* bucket, unsigned physical_db,

@@ -35,7 +35,7 @@ namespace memoir {
 
 enum class WalkLocking : bool {
   kNone,     // whoever calls run() holds all stripes until it is over: nobody changes anything
-  kStripes,  // others go on
+  kBesideOthers,  // others go on
 };
 
 class SnapshotWalk final : public ChangeObserver {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Snapshots as users and their tools see them: SAVE, BGSAVE, save points, checkpoints, the end of the
-server, INFO, errors, and files that redis-server loads.
+"""Snapshots as users and their tools see them: SAVE, BGSAVE, save points, checkpoints, the end of
+the server, INFO, errors, and files that redis-server loads.
 
     snapshots.py [--server PATH] [CASE...]
 

@@ -136,7 +136,7 @@ class Rig {
     SnapshotSettings settings;
     settings.directory = "/d";
     settings.lsn = ++number_of_snapshots;
-    SnapshotWalk walk(engine.keyspace, RdbCompression::kYes, {}, WalkLocking::kStripes);
+    SnapshotWalk walk(engine.keyspace, RdbCompression::kYes, {}, WalkLocking::kBesideOthers);
     walk.step_by_buckets();
     walk.cut();
     auto file = SnapshotFileWriter::create(files, settings);
