@@ -150,7 +150,7 @@ Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
   if (!loaded) return loaded.error();
   if (*loaded) return std::optional(loaded->value().lsn);
   if (present.first_lsn == 0) {
-    if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its beginning");
+    if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its start");
     return std::optional<Lsn>();
   }
   return Error(ErrorCode::kNotFound,
