@@ -58,6 +58,20 @@ void SegmentArchive::set_sealed(std::uint32_t timeline, Lsn lsn) {
   changed_ = true;
 }
 
+void SegmentArchive::distrust_index(std::uint32_t timeline, Lsn first_lsn) {
+  std::lock_guard lock(mutex_);
+  distrusted_.emplace_back(timeline, first_lsn);
+  changed_ = true;
+}
+
+void SegmentArchive::remove_distrusted(const std::vector<Key>& keys) {
+  for (const Key& key : keys) {
+    const std::string directory = join_path(directory_, timeline_name(key.first));
+    (void)files_.remove(join_path(directory, index_name(key.second)));
+    known_[key].indexed = false;
+  }
+}
+
 std::int64_t SegmentArchive::idle_us() const {
   std::lock_guard lock(mutex_);
   const std::int64_t now = clock_.monotonic_us();
@@ -100,6 +114,7 @@ Result<std::vector<SegmentArchive::Job>> SegmentArchive::sealed_segments() {
 bool SegmentArchive::step() {
   std::lock_guard work(work_mutex_);
   bool due = false;
+  std::vector<Key> distrusted;
   {
     std::lock_guard lock(mutex_);
     const std::int64_t now = clock_.monotonic_us();
@@ -110,7 +125,9 @@ bool SegmentArchive::step() {
       for (auto& [key, known] : known_) known.packed = false;
     }
     changed_ = false;
+    distrusted.swap(distrusted_);
   }
+  remove_distrusted(distrusted);
   auto jobs = sealed_segments();
   if (!jobs) {
     log_verbose("Journal: {}", jobs.peek_error().text());
