@@ -240,7 +240,8 @@ Result<bool> SegmentArchive::pack(const Job& job, Known& known) {
     return true;
   }
   const std::int64_t begin = clock_.monotonic_us();
-  auto packed = pack_segment(files_, job.segment, job.limit, **form, packed_with_.level, &stopping_);
+  auto packed =
+      pack_segment(files_, job.segment, job.limit, **form, packed_with_.level, &stopping_);
   if (!packed) return packed.error();
   known.packed = true;
   known.indexed = false;  // its places are others now
@@ -277,9 +278,8 @@ Result<bool> SegmentArchive::index(const Job& job, Known& known) {
   known.indexed = index_is_good(job, known);
   if (known.indexed) return true;
   const std::int64_t begin = clock_.monotonic_us();
-  if (Status built = build_index(files_, job.segment, job.limit, *keys_, {.stop = &stopping_}); !built) {
-    return std::move(built).error();
-  }
+  Status built = build_index(files_, job.segment, job.limit, *keys_, {.stop = &stopping_});
+  if (!built) return std::move(built).error();
   known.indexed = index_is_good(job, known);
   log_verbose("Journal: {} written, {} bytes in {:.3f} seconds", index_path(job.segment),
               known.index_bytes, static_cast<double>(clock_.monotonic_us() - begin) / 1e6);

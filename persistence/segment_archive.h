@@ -70,7 +70,8 @@ class SegmentArchive {
 
   void set_compression(JournalCompressionOptions compression);
   void set_retention(RetentionOptions retention);
-  // Sealed are all segments of older timelines, and of `timeline` those that end at or before `lsn`.
+  // Sealed are all segments of older timelines, and of `timeline` those that end at or before
+  // `lsn`.
   void set_sealed(std::uint32_t timeline, Lsn lsn);
 
   // An index whose answer was an error is to be made again.

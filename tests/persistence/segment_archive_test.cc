@@ -286,7 +286,7 @@ TEST_CASE("a snapshot that nobody has verified makes nothing go", "[persistence]
   CHECK(first_lsns(rig.files) == rig.all);
 }
 
-// Goal: whichever call of retention fails, what is left has no hole, and the next time does the rest.
+// Goal: whichever call of retention fails, what is left has no hole; the next time does the rest.
 TEST_CASE("retention that fails at any call leaves no hole", "[persistence]") {
   QuietLog quiet;
   bool over = false;

@@ -128,8 +128,8 @@ inline void fill_journal(MemoryFileSystem& files, Random& random, int records,
   REQUIRE(opened.journal->close());
 }
 
-// A snapshot without keys, written as the server writes them: aside, synced, renamed; then its index,
-// which says that it is sound.
+// A snapshot without keys, written as the server writes them: aside, synced, renamed; then its
+// index, which says that it is sound.
 inline Status write_test_snapshot(FileSystem& files, const std::string& directory, Lsn lsn,
                                   std::int64_t time_us) {
   class BytesSink final : public RdbSink {
