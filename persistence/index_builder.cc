@@ -234,8 +234,9 @@ class Builder {
       if (*outcome == SegmentReader::Outcome::kEnd && limit_ == UINT64_MAX) break;
       if (*outcome != SegmentReader::Outcome::kFrame || frame.head.first_lsn != lsn ||
           frame.head.end_lsn() > limit_) {
-        return Error(ErrorCode::kCorrupt, fmt::format("{} cannot be read on from offset {} (LSN {})",
-                                                      segment_.path, offset, lsn));
+        return Error(ErrorCode::kCorrupt,
+                     fmt::format("{} cannot be read on from offset {} (LSN {})", segment_.path,
+                                 offset, lsn));
       }
       if (survey) {
         surveyor_.frame(frame, offset);

@@ -5,9 +5,9 @@
 // table of blocks with LSNs and hashes. So any byte is reached by unpacking one block, and the zstd
 // program unpacks the whole to the plain segment. FORMAT.md has the grammar.
 //
-// PackedFile is a File whose bytes are the segment's; SegmentReader reads it as any other. A packed
-// file is written aside, synced and read back before it gets its name, so whatever is wrong with one
-// is damage, never a torn write.
+// PackedFile is a File whose bytes are the segment's; SegmentReader reads it as any other. A
+// packed file is written aside, synced and read back before it gets its name, so whatever is wrong
+// with one is damage, never a torn write.
 #pragma once
 
 #include <cstdint>

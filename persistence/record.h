@@ -119,7 +119,7 @@ struct FrameHead {
   std::uint32_t sessions_bytes = 0;
   std::uint32_t table_bytes = 0;
   std::uint32_t reserved = 0;
-  std::uint64_t body_hash = 0;  // XXH3 of table, sessions and words, each seeded with the one before
+  std::uint64_t body_hash = 0;  // XXH3 of table, sessions, words, each seeded with the one before
 
   Lsn end_lsn() const { return first_lsn + words_bytes; }
   std::uint64_t body_bytes() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/segment_index.h"
 #include "persistence/segment_packer.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
@@ -174,11 +175,13 @@ Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t seg
   const auto& segments = timeline.segments;
   for (std::size_t i = segments.size(); i-- > segment + (offset == 0 ? 0 : 1);) {
     const std::string& path = segments[i].path;
+    (void)files.remove(index_path(segments[i]));
     Status gone = suffix.empty() ? files.remove(path) : files.rename(path, path + suffix);
     if (!gone) return gone;
   }
   if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
   if (offset == 0) return ok;
+  (void)files.remove(index_path(segments[segment]));
   if (segments[segment].packed) return cut_packed(files, segments[segment], offset, suffix);
 
   const std::string& path = segments[segment].path;

@@ -78,8 +78,8 @@ struct Timeline {
 // The timelines of a journal directory that have segments, ascending; none if there is no such
 // directory.
 Result<std::vector<Timeline>> list_timelines(FileSystem& files, const std::string& directory);
-// The segments in a timeline's directory. Where a segment has both forms, as packing leaves it for a
-// moment, the plain one.
+// The segments in a timeline's directory. Where a segment has both forms, as packing leaves it for
+// a moment, the plain one.
 Result<Timeline> list_segments(FileSystem& files, const std::string& path, std::uint32_t number);
 
 class SegmentReader {

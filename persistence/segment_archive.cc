@@ -58,6 +58,20 @@ void SegmentArchive::set_sealed(std::uint32_t timeline, Lsn lsn) {
   changed_ = true;
 }
 
+void SegmentArchive::distrust_index(std::uint32_t timeline, Lsn first_lsn) {
+  std::lock_guard lock(mutex_);
+  distrusted_.emplace_back(timeline, first_lsn);
+  changed_ = true;
+}
+
+void SegmentArchive::remove_distrusted(const std::vector<Key>& keys) {
+  for (const Key& key : keys) {
+    const std::string directory = join_path(directory_, timeline_name(key.first));
+    (void)files_.remove(join_path(directory, index_name(key.second)));
+    known_[key].indexed = false;
+  }
+}
+
 std::int64_t SegmentArchive::idle_us() const {
   std::lock_guard lock(mutex_);
   const std::int64_t now = clock_.monotonic_us();
@@ -100,6 +114,7 @@ Result<std::vector<SegmentArchive::Job>> SegmentArchive::sealed_segments() {
 bool SegmentArchive::step() {
   std::lock_guard work(work_mutex_);
   bool due = false;
+  std::vector<Key> distrusted;
   {
     std::lock_guard lock(mutex_);
     const std::int64_t now = clock_.monotonic_us();
@@ -110,7 +125,9 @@ bool SegmentArchive::step() {
       for (auto& [key, known] : known_) known.packed = false;
     }
     changed_ = false;
+    distrusted.swap(distrusted_);
   }
+  remove_distrusted(distrusted);
   auto jobs = sealed_segments();
   if (!jobs) {
     log_verbose("Journal: {}", jobs.peek_error().text());
@@ -223,7 +240,8 @@ Result<bool> SegmentArchive::pack(const Job& job, Known& known) {
     return true;
   }
   const std::int64_t begin = clock_.monotonic_us();
-  auto packed = pack_segment(files_, job.segment, job.limit, **form, packed_with_.level, &stopping_);
+  auto packed =
+      pack_segment(files_, job.segment, job.limit, **form, packed_with_.level, &stopping_);
   if (!packed) return packed.error();
   known.packed = true;
   known.indexed = false;  // its places are others now
@@ -260,9 +278,8 @@ Result<bool> SegmentArchive::index(const Job& job, Known& known) {
   known.indexed = index_is_good(job, known);
   if (known.indexed) return true;
   const std::int64_t begin = clock_.monotonic_us();
-  if (Status built = build_index(files_, job.segment, job.limit, *keys_, {.stop = &stopping_}); !built) {
-    return std::move(built).error();
-  }
+  Status built = build_index(files_, job.segment, job.limit, *keys_, {.stop = &stopping_});
+  if (!built) return std::move(built).error();
   known.indexed = index_is_good(job, known);
   log_verbose("Journal: {} written, {} bytes in {:.3f} seconds", index_path(job.segment),
               known.index_bytes, static_cast<double>(clock_.monotonic_us() - begin) / 1e6);

@@ -70,8 +70,12 @@ class SegmentArchive {
 
   void set_compression(JournalCompressionOptions compression);
   void set_retention(RetentionOptions retention);
-  // Sealed are all segments of older timelines, and of `timeline` those that end at or before `lsn`.
+  // Sealed are all segments of older timelines, and of `timeline` those that end at or before
+  // `lsn`.
   void set_sealed(std::uint32_t timeline, Lsn lsn);
+
+  // An index whose answer was an error is to be made again.
+  void distrust_index(std::uint32_t timeline, Lsn first_lsn);
 
   // Does the next piece of work, if there is any; whether there may be more.
   bool step();
@@ -117,6 +121,7 @@ class SegmentArchive {
   bool index_is_good(const Job& job, Known& known);
   void failed(const Job& job, const Error& error, Known& known);
   void publish(const std::vector<Job>& jobs);
+  void remove_distrusted(const std::vector<Key>& keys);
 
   // segment_retention.cc
   Status collect(const std::vector<Job>& jobs, RetentionFacts& facts);
@@ -144,6 +149,7 @@ class SegmentArchive {
   RetentionOptions retention_;
   std::uint32_t timeline_ = 0;
   Lsn sealed_ = 0;
+  std::vector<Key> distrusted_;
   bool changed_ = true;  // there may be work
   bool retention_due_ = true;
   std::int64_t retry_us_ = 0;

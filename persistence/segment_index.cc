@@ -110,7 +110,8 @@ Status SegmentIndex::read_meta() {
   for (std::uint64_t count = in.varint(); count > 0 && !in.failed(); --count) {
     lsn += in.varint();
     const auto scope = static_cast<WholeScope>(in.varint());
-    wholes_.push_back({.first = lsn, .scope = scope, .db = static_cast<std::uint16_t>(in.varint())});
+    const auto db = static_cast<std::uint16_t>(in.varint());
+    wholes_.push_back({.first = lsn, .scope = scope, .db = db});
   }
   lsn = tail_.first_lsn;
   for (std::uint64_t count = in.varint(); count > 0 && !in.failed(); --count) {

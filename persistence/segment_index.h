@@ -1,9 +1,9 @@
-// SegmentIndex: which records of a sealed segment touch a key, and where LSNs and moments lie in it.
+// SegmentIndex: which records of a sealed segment touch a key, and where LSNs and moments lie.
 //
 //   <first LSN, 20 digits>.index    beside the segment
 //
 // A key is known by 48 bits of its hash and database, so a lookup gives every record that touches
-// it and, once in many millions, one that does not. It costs one read of some 4 KB, or two. A record
+// it and, once in many millions, one that does not. It costs a read of some 4 KB, or two. A record
 // is named by the LSN at which it begins: the index stays true when the segment is packed, but for
 // its places, which tell where frames lie; these serve only for the form they were made from.
 //

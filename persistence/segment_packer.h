@@ -35,8 +35,8 @@ struct PackedSegment {
 
 // Packs the plain segment `segment`, which ends where the next one begins: at `limit`, or with its
 // file if that is UINT64_MAX. kCorrupt if it cannot be read to its end; on any error the segment
-// stays as it was and nothing stays beside it, save where removing fails, too. It ends with an error
-// soon after `stop` becomes true.
+// stays as it was and nothing stays beside it, save where removing fails, too. It ends with an
+// error soon after `stop` becomes true.
 Result<PackedSegment> pack_segment(FileSystem& files, const SegmentFile& segment, Lsn limit,
                                    PackForm form, int level,
                                    const std::atomic<bool>* stop = nullptr);

@@ -1,7 +1,7 @@
 // MappedAllocator: large buffers of background work, straight from the system and given back to it.
 //
-// They do not count as used memory: what is needed for a moment to put a file in order must not make
-// a server evict keys.
+// They do not count as used memory: what is needed for a moment to put a file in order must not
+// make a server evict keys.
 #pragma once
 
 #include <sys/mman.h>

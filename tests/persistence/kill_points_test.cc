@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "persistence/packed_file.h"
-#include "persistence/rdb_file.h"
 #include "persistence/segment_archive.h"
 #include "persistence/segment_index.h"
 #include "persistence/snapshot_file.h"
@@ -25,15 +24,6 @@ constexpr std::uint64_t kKillPoints = 2000;
 #endif
 constexpr std::uint64_t kCallsMax = 700;  // of one life
 const std::string kData = "data";
-
-class BytesSink final : public RdbSink {
- public:
-  Status write(ByteView more) override {
-    bytes.append(more);
-    return ok;
-  }
-  Bytes bytes;
-};
 
 std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
   const char* const text = std::getenv(variable);
@@ -184,18 +174,10 @@ class Lives {
     start();
   }
 
-  // As the server takes one: aside, synced, renamed; then its index, which says that it is sound.
   void take_snapshot() {
     if (!journal_->sync_now()) return;
     note_acknowledged();
-    const Lsn lsn = journal_->position();
-    BytesSink sink;
-    RdbFileWriter writer(sink, RdbCompression::kNo);
-    writer.aux("ctime", clock_.now_us() / 1'000'000);
-    writer.aux(kAuxTimeline, 1);
-    REQUIRE(writer.finish());
-    if (!write_file(*files_, join_path(kData, snapshot_name(lsn)), sink.bytes)) return;
-    if (!write_file(*files_, join_path(kData, snapshot_index_name(lsn)), "index")) return;
+    if (!write_test_snapshot(*files_, kData, journal_->position(), clock_.now_us())) return;
     (void)journal_->archive().apply_retention();
   }
 

@@ -20,7 +20,8 @@ void pack_all(FileSystem& files, PackForm form, std::size_t but_last = 1) {
 }
 
 bool has_aside(const MemoryFileSystem& files) {
-  return std::ranges::any_of(files.paths(), [](const auto& path) { return path.ends_with(".tmp"); });
+  return std::ranges::any_of(files.paths(),
+                             [](const auto& path) { return path.ends_with(".tmp"); });
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "persistence/rdb_file.h"
 #include "persistence/record_keys.h"
 #include "persistence/segment.h"
+#include "persistence/snapshot_file.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/random.h"
 #include "tests/persistence/journal_fixture.h"
@@ -124,6 +126,28 @@ inline void fill_journal(MemoryFileSystem& files, Random& random, int records,
   REQUIRE(opened.journal);
   append_random(*opened.journal, random, clock, records);
   REQUIRE(opened.journal->close());
+}
+
+// A snapshot without keys, written as the server writes them: aside, synced, renamed; then its
+// index, which says that it is sound.
+inline Status write_test_snapshot(FileSystem& files, const std::string& directory, Lsn lsn,
+                                  std::int64_t time_us) {
+  class BytesSink final : public RdbSink {
+   public:
+    Status write(ByteView more) override {
+      bytes.append(more);
+      return ok;
+    }
+    Bytes bytes;
+  };
+  BytesSink sink;
+  RdbFileWriter writer(sink, RdbCompression::kNo);
+  writer.aux("ctime", time_us / 1'000'000);
+  writer.aux(kAuxTimeline, 1);
+  if (Status done = writer.finish(); !done) return done;
+  Status done = write_file(files, join_path(directory, snapshot_name(lsn)), sink.bytes);
+  if (done) done = write_file(files, join_path(directory, snapshot_index_name(lsn)), "index");
+  return done;
 }
 
 }  // namespace memoir
