@@ -594,10 +594,11 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   if (row->spec->has(kTransactionControl)) return ok;  // a record is atomic as it is
   own_hashes_.clear();
   hash_keys(*row, words, own_hashes_);
-  return replay(session, {.row = *row, .words = words, .keys = own_hashes_, .time_us = time_us});
+  return replay(session, ReplayedRequest{.row = *row, .words = words, .keys = own_hashes_,
+                                         .time_us = time_us});
 }
 
-Status Dispatcher::replay(Session& session, const Replayed& request) {
+Status Dispatcher::replay(Session& session, const ReplayedRequest& request) {
   const CommandTable::Row& row = request.row;
   LockedStripes locked(keyspace_, slot_);
   lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);

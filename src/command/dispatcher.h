@@ -23,6 +23,7 @@
 #include "src/command/context.h"
 #include "src/command/eviction.h"
 #include "src/command/latency_histogram.h"
+#include "src/command/replayed_request.h"
 #include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
@@ -186,17 +187,7 @@ class Dispatcher {
 
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
-
-  // The same, of a request whose row and keys' hashes are known, for records that are applied on
-  // several threads: what it changes is stamped with `position`, the keyspace's own stands still.
-  struct Replayed {
-    const CommandTable::Row& row;
-    std::span<const Word> words;
-    std::span<const HashedKey> keys;
-    std::int64_t time_us;
-    std::optional<Lsn> position = std::nullopt;
-  };
-  Status replay(Session& session, const Replayed& request);
+  Status replay(Session& session, const ReplayedRequest& request);
   // Adds the keys of a request with their hashes.
   static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
                         std::vector<HashedKey>& hashes);
@@ -348,7 +339,6 @@ class Dispatcher {
   bool run_parked(const std::shared_ptr<Parked>& parked);
   void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
-
   struct TransactionLog;
   void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
   void run_undoable(Context& ctx, const Transaction& transaction, UndoLog& undo, Outcome wanted,
@@ -360,7 +350,6 @@ class Dispatcher {
   void remove_watches(Session& session);
   Status run_transaction(Context& ctx, Transaction& done, UndoLog& undo, Outcome wanted,
                          ReplyWriter& reply);
-
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
   std::size_t expire_members_in(unsigned stripe, unsigned db);
@@ -369,7 +358,6 @@ class Dispatcher {
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
-
   Keyspace& keyspace_;
   Gate::Slot& slot_;  // this dispatcher's at the keyspace's gate
   const CommandTable& commands_;

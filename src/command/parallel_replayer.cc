@@ -63,11 +63,12 @@ class ParallelReplayer::Applier {
   Status apply(const ReplayBatch& batch, const ReplayBatch::Record& record) {
     session_.identity.db = record.foreign ? record.db : 0;
     for (const ReplayBatch::Request& request : batch.requests(record)) {
-      Status applied = dispatcher_.replay(session_, {.row = *request.row,
-                                                     .words = batch.words(request),
-                                                     .keys = batch.keys(request),
-                                                     .time_us = record.time_us,
-                                                     .position = record.first});
+      Status applied = dispatcher_.replay(
+          session_, ReplayedRequest{.row = *request.row,
+                                    .words = batch.words(request),
+                                    .keys = batch.keys(request),
+                                    .time_us = record.time_us,
+                                    .position = record.first});
       if (applied) continue;
       return Error(ErrorCode::kCorrupt,
                    fmt::format("the record that ends at {} cannot be applied: {}", record.lsn,

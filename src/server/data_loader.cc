@@ -30,7 +30,9 @@ class LoadHost final : public DispatchHost {
   ScriptEngine scripts_;
 };
 
-bool uses_lfu_clock(const DispatchSettings& settings) { return uses_lfu(settings.maxmemory_policy); }
+bool uses_lfu_clock(const DispatchSettings& settings) {
+  return uses_lfu(settings.maxmemory_policy);
+}
 
 // Nothing that was accepted once is refused now.
 DispatchSettings without_limits(DispatchSettings settings) {

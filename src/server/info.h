@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "protocol/request_parser.h"
 #include "src/server/config.h"
 
@@ -118,6 +119,7 @@ struct PersistenceFigures {
   Lsn journal_first_lsn = 0;  // the oldest that can still be read
   std::uint64_t journal_segments = 0;
   JournalStats journal;
+  ArchiveStats archive;
 };
 
 struct StatFigures {

@@ -91,6 +91,7 @@ Status Server::reload(Context& ctx, Reload how) {
 }
 
 Status Server::rebuild(Reload how) {
+  snapshots_->call_off();  // nobody tells it what is loaded
   const bool locking = keyspace_.locking();
   keyspace_.set_locking(true);  // several threads load
   Status done = how.save ? snapshots_->save_now() : Status(ok);
