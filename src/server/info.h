@@ -96,7 +96,6 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
-  bool rewrite_scheduled = false;
   bool rewriting = false;              // what is being saved is BGREWRITEAOF's
   bool rewrite_scheduled = false;
   std::uint64_t rewrites = 0;
