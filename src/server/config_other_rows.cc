@@ -142,7 +142,8 @@ constexpr ConfigRow kInertRows[] = {
     inert_yes_no("aof-rewrite-incremental-fsync", "yes", "See auto-aof-rewrite-percentage."),
     inert_yes_no("rdb-save-incremental-fsync", "yes", "Snapshots are always synced in steps."),
     inert_yes_no("no-appendfsync-on-rewrite", "no", "See auto-aof-rewrite-percentage."),
-    inert_yes_no("aof-use-rdb-preamble", "yes", "The journal has no preamble; snapshots are RDB files."),
+    inert_yes_no("aof-use-rdb-preamble", "yes",
+                 "The journal has no preamble; snapshots are RDB files."),
     inert_yes_no("aof-timestamp-enabled", "no",
                  "The journal has the time of every change, and so has what memoir-journal "
                  "exports."),

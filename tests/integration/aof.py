@@ -49,7 +49,8 @@ NEWER_OPTIONS = {b"KEEPREF", b"DELREF", b"ACKED", b"DIFF", b"DIFF1", b"ANDOR", b
 def peers():
     """(name, server, check-aof, check-rdb) of the servers that are here."""
     found = [("redis 7.0", "redis-server", "redis-check-aof", "redis-check-rdb")]
-    for name, prefix, tools in (("redis 7.2", "redis72", "redis8"), ("redis 8.0", "redis8", "redis8"),
+    for name, prefix, tools in (("redis 7.2", "redis72", "redis8"),
+                                ("redis 8.0", "redis8", "redis8"),
                                 ("valkey 8.1", "valkey", "valkey")):
         server = os.path.join(PEERS, prefix + "-server")
         if os.path.exists(server):
@@ -250,7 +251,8 @@ def import_of_peers(options):
     for number, peer in enumerate(peers()):
         for preamble, timestamps, end in ((True, False, "stop"), (False, True, "kill")):
             note = "%s, preamble %s, times %s, %s" % (peer[0], preamble, timestamps, end)
-            server, held = written_by(peer, options, options.seed + number, preamble, timestamps, end)
+            server, held = written_by(peer, options, options.seed + number, preamble, timestamps,
+                                      end)
             with server:
                 if end == "kill":
                     append(last_increment(server.folder), TORN)
