@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "persistence/segment_index.h"
 #include "persistence/timeline_reader.h"
 #include "persistence/timeline_snapshots.h"
 #include "src/base/clock.h"
@@ -37,7 +38,8 @@ class SegmentRewriter {
     }
     // It ends in good order, so whatever follows was never part of it.
     FrameHead end{.count = 0, .first_lsn = end_lsn, .synced_lsn = end_lsn, .time_us = time_us};
-    if (Status written = append_frame(end, {}, {}, {}); !written) return written;
+    entries_.clear();
+    if (Status written = append_frame(end, {}, {}); !written) return written;
     return file_.sync();
   }
 
@@ -45,8 +47,8 @@ class SegmentRewriter {
   Status copy(const FrameView& frame, Lsn end_lsn) {
     entries_.clear();
     std::size_t words_bytes = 0;
-    for (std::size_t i = 0; i < frame.head.count; ++i) {
-      const FrameEntry entry = frame.entry(i);
+    TableCursor table(frame.table);
+    for (FrameEntry entry; table.next(entry);) {
       if (frame.head.first_lsn + words_bytes + entry.bytes > end_lsn) break;
       words_bytes += entry.bytes;
       entries_.push_back(entry);
@@ -55,17 +57,17 @@ class SegmentRewriter {
                    .first_lsn = frame.head.first_lsn,
                    .synced_lsn = frame.head.synced_lsn,
                    .time_us = frame.head.time_us};
-    return append_frame(head, entries_, frame.sessions, frame.words.substr(0, words_bytes));
+    return append_frame(head, frame.sessions, frame.words.substr(0, words_bytes));
   }
 
-  Status append_frame(FrameHead head, std::span<const FrameEntry> entries, ByteView sessions,
-                      ByteView words) {
-    seal_frame(head, header_.salt, entries, sessions, words);
+  // A frame of what entries_ holds.
+  Status append_frame(FrameHead head, ByteView sessions, ByteView words) {
+    table_.clear();
+    append_table(table_, entries_);
+    seal_frame(head, header_.salt, table_, sessions, words);
     const ByteView parts[] = {
         {reinterpret_cast<const char*>(&head), sizeof(head)},
-        {reinterpret_cast<const char*>(entries.data()), entries.size_bytes()},
-        sessions,
-        words};
+        table_, sessions, words};
     for (const ByteView part : parts) {
       if (Status written = append(part); !written) return written;
     }
@@ -82,6 +84,7 @@ class SegmentRewriter {
   SegmentHeader header_;
   std::uint64_t offset_ = 0;
   std::vector<FrameEntry> entries_;
+  Bytes table_;
 };
 
 // How much lies behind the moment; up to damage, if there is some.
@@ -159,12 +162,14 @@ Status carry_out_cut(FileSystem& files, const std::string& data_directory,
 
   const auto& segments = timeline.segments;
   for (std::size_t i = segments.size(); i-- > cut.segment + 1;) {
+    (void)files.remove(index_path(segments[i]));  // can be made again
     if (Status moved = set_aside(files, segments[i].path); !moved) return moved;
     if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
   }
 
   const SegmentFile& last = segments[cut.segment];
-  const std::string temporary = last.path + kTemporarySuffix;
+  const std::string path = join_path(timeline.path, segment_name(last.first_lsn));
+  const std::string temporary = path + kTemporarySuffix;
   auto file = files.open(temporary, OpenMode::kCreate);
   if (!file) return file.error();
   // The later segments have gone, so the timeline ends with this one.
@@ -174,8 +179,15 @@ Status carry_out_cut(FileSystem& files, const std::string& data_directory,
   if (Status written = rewriter.write(files, left, last.first_lsn, cut.at.lsn); !written) {
     return written;
   }
-  if (Status kept = copy_file(files, last.path, 0, last.path + kCutSuffix); !kept) return kept;
-  if (Status moved = files.rename(temporary, last.path); !moved) return moved;
+  (void)files.remove(index_path(last));
+  if (!last.packed) {
+    if (Status kept = copy_file(files, path, 0, path + kCutSuffix); !kept) return kept;
+  }
+  if (Status moved = files.rename(temporary, path); !moved) return moved;
+  if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
+  if (!last.packed) return ok;
+  // Where a segment has both forms, the plain one counts: so this can come last.
+  if (Status moved = set_aside(files, last.path); !moved) return moved;
   return files.sync_directory(timeline.path);
 }
 

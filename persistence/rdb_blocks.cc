@@ -8,15 +8,11 @@
 #include "src/base/coding.h"
 #include "src/base/crc64.h"
 #include "src/base/log.h"
-#include "src/base/number.h"
 #include "src/store/rdb_reader.h"
 
 namespace memoir {
 namespace {
 
-constexpr std::string_view kMagic = "REDIS";
-constexpr std::string_view kValkeyMagic = "VALKEY";
-constexpr std::size_t kHeadBytes = 9;
 constexpr unsigned kVersionWithChecksum = 5;
 constexpr std::size_t kChecksumBytes = 8;
 
@@ -83,21 +79,10 @@ class BlockReader final : private RdbWindow {
     capacity_ = options_.block_bytes;
     at_ = end_ = summed_ = block_ = buffer_.get();
     if (Status filled = fill(); !filled) return filled;
-    const ByteView head(at_, std::min<std::size_t>(kHeadBytes, left()));
-    const bool valkey = head.starts_with(kValkeyMagic);
-    if (!valkey && !head.starts_with(kMagic.substr(0, head.size()))) {
-      return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
-    }
-    if (head.size() < kHeadBytes) return truncated();
-    const ByteView digits = head.substr(valkey ? kValkeyMagic.size() : kMagic.size());
-    const bool known = parse_digits(digits, version_) &&
-                       (valkey ? version_ == kRdbVersionValkey
-                               : version_ >= 1 && version_ <= kRdbVersionMax);
-    if (!known) {
-      return Error(ErrorCode::kUnsupported, fmt::format("Can't handle {}RDB format version {}",
-                                                        valkey ? "Valkey's " : "", digits));
-    }
-    at_ += kHeadBytes;
+    auto version = rdb_version_in({at_, std::min(kRdbHeadBytes, left())});
+    if (!version) return version.error();
+    version_ = *version;
+    at_ += kRdbHeadBytes;
     block_ = at_;
     return ok;
   }
@@ -108,7 +93,7 @@ class BlockReader final : private RdbWindow {
 
   // One item, or more bytes for it.
   Status step() {
-    RdbSkipper in(at_, end_, nullptr, version_);
+    RdbSkipper in(at_, end_);
     const std::uint8_t first = in.byte();
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kEof:
@@ -124,28 +109,16 @@ class BlockReader final : private RdbWindow {
       }
       case RdbOpcode::kAux:
       case RdbOpcode::kFunction2:
-        if (in.good()) return text(first, in);
-        break;
-      case RdbOpcode::kModuleAux: {
-        const std::uint64_t id = in.length();
-        in.module_parts();
-        if (in.good()) log_notice("RDB: data of module '{}' is skipped", rdb_module_name(id));
-        break;
-      }
+      case RdbOpcode::kModuleAux:
       case RdbOpcode::kSlotInfo:
-        for (int i = 0; i < 3; ++i) in.length();
+      case RdbOpcode::kSlotImport:
+        if (in.good()) return rare(static_cast<RdbOpcode>(first), in);
         break;
       case RdbOpcode::kFunctionPreGa:
         return Error(ErrorCode::kUnsupported,
                      "functions of a release candidate of Redis 7 are not supported");
-      case RdbOpcode::kSlotImport:
-        if (version_ != kRdbVersionValkey) {
-          return Error(ErrorCode::kUnsupported, fmt::format("unknown opcode {}", first));
-        }
-        in.slot_import();
-        break;
       default:
-        in.item(first);
+        in.item(first, version_);
         if (!in.good()) return not_good(in, Kind::kKey);
         ++keys_;
         break;
@@ -188,20 +161,22 @@ class BlockReader final : private RdbWindow {
     return events_.database(index);
   }
 
-  // A field or a function.
-  Status text(std::uint8_t first, const RdbSkipper& skipper) {
+  // A field, a function, or what is passed over.
+  Status rare(RdbOpcode opcode, const RdbSkipper& skipper) {
     RdbReader in(ByteView(skipper.at(), static_cast<std::size_t>(end_ - skipper.at())));
-    const bool is_aux = static_cast<RdbOpcode>(first) == RdbOpcode::kAux;
+    const bool is_aux = opcode == RdbOpcode::kAux;
+    const bool is_function = opcode == RdbOpcode::kFunction2;
     const Bytes name(is_aux ? in.string() : ByteView());
-    const ByteView value = in.string();
+    const ByteView value = is_aux || is_function ? in.string() : ByteView();
+    if (!is_aux && !is_function) skip_foreign(in, version_, opcode);
     if (in.failed()) {
       Status status = in.status();
       return status.error().code() == ErrorCode::kTruncated ? more(Kind::kOther)
                                                             : std::move(status);
     }
-    Status told = is_aux ? events_.aux(name, value) : events_.function(value);
     at_ = skipper.at() + in.position();
-    return told;
+    if (is_aux) return events_.aux(name, value);
+    return is_function ? events_.function(value) : Status(ok);
   }
 
   // The item at at_ goes on behind the buffer.
@@ -225,12 +200,12 @@ class BlockReader final : private RdbWindow {
       return ok;
     }
     RdbBlock block;
+    block.version = version_;
     block.begin = static_cast<std::size_t>(block_ - buffer_.get());
     block.bytes = static_cast<std::uint64_t>(at_ - block_);
     block.offset = offset_of(block_);
     block.keys = std::exchange(keys_, 0);
     block.db = std::exchange(block_db_, db_);
-    block.version = version_;
     block.capacity = capacity_;
     auto full = std::move(buffer_);
     change_buffer(std::max(options_.block_bytes, 2 * left()));
@@ -241,12 +216,12 @@ class BlockReader final : private RdbWindow {
   // A key too large for the buffer: gone through, and named by its place.
   Status large_key() {
     RdbBlock block;
+    block.version = version_;
     block.offset = offset_of(at_);
     block.keys = 1;
     block.db = db_;
-    block.version = version_;
-    RdbSkipper in(at_, end_, this, version_);
-    in.item(in.byte());
+    RdbSkipper in(at_, end_, this);
+    in.item(in.byte(), version_);
     if (!window_) return std::move(window_);
     if (in.state() == RdbSkipper::State::kShort) return truncated();
     if (!in.good()) return not_good(in, Kind::kKey);

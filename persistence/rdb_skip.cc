@@ -80,7 +80,7 @@ void RdbSkipper::string() {
   }
 }
 
-void RdbSkipper::item(std::uint8_t first) {
+void RdbSkipper::item(std::uint8_t first, unsigned version) {
   while (good()) {
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kExpireTimeMs:
@@ -97,7 +97,7 @@ void RdbSkipper::item(std::uint8_t first) {
         break;
       default:
         string();
-        return value(rdb_type_in(version_, static_cast<RdbType>(first)));
+        return value(rdb_type_in(version, static_cast<RdbType>(first)));
     }
     first = byte();
   }
@@ -163,14 +163,6 @@ void RdbSkipper::module_parts() {
       default:
         fail(State::kCorrupt, "unknown part of a module's data");
     }
-  }
-}
-
-void RdbSkipper::slot_import() {
-  string();
-  for (std::uint64_t ranges = length(); ranges > 0 && good(); --ranges) {
-    length();
-    length();
   }
 }
 

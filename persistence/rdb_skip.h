@@ -27,17 +27,14 @@ class RdbSkipper {
  public:
   enum class State : std::uint8_t { kGood, kShort, kCorrupt, kUnsupported };
 
-  // `version`: of the file, which decides what some types mean.
-  RdbSkipper(const char* at, const char* end, RdbWindow* window = nullptr,
-             unsigned version = kRdbVersionMax)
-      : at_(at), end_(end), window_(window), version_(version) {}
+  RdbSkipper(const char* at, const char* end, RdbWindow* window = nullptr)
+      : at_(at), end_(end), window_(window) {}
 
   // A key with what stands before it and its value behind it, `first` being its first byte, which
-  // has been read: opcodes of expiry and use, a type, a name.
-  void item(std::uint8_t first);
+  // has been read: opcodes of expiry and use, a type, a name. `version` is the file's.
+  void item(std::uint8_t first, unsigned version = kRdbVersionMax);
   void value(RdbType type);
   void module_parts();  // of a module's data
-  void slot_import();   // of Valkey 9
   void string();
   std::uint64_t length();
   std::uint8_t byte() {
@@ -70,7 +67,6 @@ class RdbSkipper {
   const char* at_;
   const char* end_;
   RdbWindow* window_;
-  unsigned version_;
   State state_{State::kGood};
   std::string_view reason_;
 };

@@ -159,6 +159,7 @@ struct Config {
   std::int64_t journal_segment_size = 64LL << 20;
   std::int64_t journal_checkpoint_bytes = 512LL << 20;  // 0: no snapshots for its sake
   JournalCompression journal_compression = JournalCompression::kNo;
+  std::int64_t journal_compression_level = 3;
   std::int64_t journal_retention_time = 7LL * 24 * 3600;  // seconds; 0: for ever
   std::int64_t journal_retention_size = 20LL << 30;       // bytes; 0: no limit
   std::vector<SavePoint> save{{3600, 1}, {300, 100}, {60, 10000}};

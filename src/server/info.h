@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "protocol/request_parser.h"
 #include "src/server/config.h"
 
@@ -95,7 +96,6 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
-  bool rewrite_scheduled = false;
   bool rewriting = false;              // what is being saved is BGREWRITEAOF's
   bool rewrite_scheduled = false;
   std::uint64_t rewrites = 0;
@@ -118,6 +118,7 @@ struct PersistenceFigures {
   Lsn journal_first_lsn = 0;  // the oldest that can still be read
   std::uint64_t journal_segments = 0;
   JournalStats journal;
+  ArchiveStats archive;
 };
 
 struct StatFigures {

@@ -131,6 +131,16 @@ void write_journal(const PersistenceFigures& persistence, InfoWriter& to) {
   to.add("journal_first_lsn", persistence.journal_first_lsn);
   to.add("journal_timeline", persistence.journal.timeline);
   to.add("journal_segments", persistence.journal_segments);
+  to.add("journal_first_time", persistence.archive.oldest_time_us / 1'000'000);
+  to.add("journal_disk_bytes", persistence.journal_bytes + persistence.archive.index_bytes);
+  to.add("journal_compressed_segments", persistence.archive.packed_segments);
+  to.add("journal_compressed_bytes", persistence.archive.packed_bytes);
+  to.add("journal_uncompressed_bytes", persistence.archive.unpacked_bytes);
+  to.add("journal_indexed_segments", persistence.archive.indexed_segments);
+  to.add("journal_index_bytes", persistence.archive.index_bytes);
+  to.add("journal_waiting_segments", persistence.archive.waiting_segments);
+  to.add("journal_removed_segments", persistence.archive.removed_segments);
+  to.add("journal_removed_snapshots", persistence.archive.removed_snapshots);
   to.add("journal_segment_first_lsn", persistence.journal.segment_first_lsn);
   to.add("journal_segment_bytes", persistence.journal.segment_bytes);
   to.add("journal_frames", persistence.journal.frames);

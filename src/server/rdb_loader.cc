@@ -10,7 +10,6 @@
 
 #include "datatypes/serial/values.h"
 #include "persistence/rdb_blocks.h"
-#include "persistence/rdb_skip.h"
 #include "persistence/snapshot_file.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
@@ -101,10 +100,10 @@ class KeyLoader {
       const std::uint8_t first = in.byte();
       switch (static_cast<RdbOpcode>(first)) {
         case RdbOpcode::kExpireTimeMs:
-          before.expire_ms = known_expiry(in.time_ms());
+          before.expire_ms = rdb_expiry_in(in.time_ms());
           continue;
         case RdbOpcode::kExpireTime:
-          before.expire_ms = known_expiry(std::int64_t{in.fixed<std::int32_t>()} * 1000);
+          before.expire_ms = rdb_expiry_in(std::int64_t{in.fixed<std::int32_t>()} * 1000);
           continue;
         case RdbOpcode::kIdle:
           before.access = access_of_idle(in.length());
@@ -126,22 +125,20 @@ class KeyLoader {
           in.string();
           return in.status();
         case RdbOpcode::kModuleAux:
+          in.length();
+          skip_module_parts(in);
+          return in.status();
         case RdbOpcode::kSlotInfo:
         case RdbOpcode::kSlotImport:
         case RdbOpcode::kFunctionPreGa:
         case RdbOpcode::kEof:
-          return skip_rare(in, first);
+          skip_foreign(in, version_, static_cast<RdbOpcode>(first));
+          return in.status();
         default:
           if (in.failed()) return in.status();
           return load_key(in, rdb_type_in(version_, static_cast<RdbType>(first)), before);
       }
     }
-  }
-
-  Status skip_rare(RdbReader& in, std::uint8_t first);
-  // A moment before 1970 is over like any other, but -1 is none.
-  static std::int64_t known_expiry(std::int64_t ms) {
-    return ms < 0 && ms != kNoExpiry ? 0 : ms;
   }
 
   std::uint32_t access_of_idle(std::uint64_t seconds) const {
@@ -255,37 +252,12 @@ class KeyLoader {
   LoadDelay delay_;
   const std::uint32_t fresh_access_;
   unsigned db_ = 0;
-  unsigned version_ = 0;  // of the file
+  unsigned version_ = 0;
   ByteView input_;  // the block in memory
   Bytes name_;
   std::vector<Fresh> fresh_;  // decoded, not yet in the tables
   std::vector<Fresh> sorted_;
 };
-
-// What stands between keys and has been passed over, and told of, by the reader of blocks.
-Status KeyLoader::skip_rare(RdbReader& in, std::uint8_t first) {
-  const char* const begin = input_.data() + in.position();
-  RdbSkipper skipper(begin, input_.data() + input_.size());
-  switch (static_cast<RdbOpcode>(first)) {
-    case RdbOpcode::kModuleAux:
-      skipper.length();
-      skipper.module_parts();
-      break;
-    case RdbOpcode::kSlotInfo:
-      for (int i = 0; i < 3; ++i) skipper.length();
-      break;
-    case RdbOpcode::kSlotImport:
-      skipper.slot_import();
-      break;
-    default:
-      return Error(ErrorCode::kCorrupt, "an opcode where it does not belong");
-  }
-  if (input_.empty() || !skipper.good()) {
-    return Error(ErrorCode::kCorrupt, "an item that is not whole");
-  }
-  in.raw(static_cast<std::size_t>(skipper.at() - begin));
-  return in.status();
-}
 
 // The calling thread's part: goes through the file, and helps when the others have enough to do.
 class ParallelLoader final : private RdbBlockEvents {

@@ -191,6 +191,7 @@ void Server::register_hooks() {
     }
     return Status(ok);
   });
+  register_journal_hooks();
   config_.on_change({"latency-monitor-threshold"}, [this](const Config&, const Config& to) {
     latency_.set_threshold_ms(to.latency_monitor_threshold);
     return Status(ok);

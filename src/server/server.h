@@ -20,9 +20,11 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "src/acl/security_log.h"
 #include "src/acl/users.h"
 #include "src/base/clock.h"
+#include "src/command/command_keys.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
 #include "src/scripting/scripting.h"
@@ -259,6 +261,11 @@ class Server final : public ServerHooks, private JournalListener {
   void fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures);
   void each_worker(const std::function<void(Worker&)>& visit);
 
+  // server_journal.cc
+  SegmentArchiveOptions archive_options(const Config& config);
+  void register_journal_hooks();
+  void fill_archive(PersistenceFigures& figures);
+
   const ServerOptions options_;
   SystemClock clock_;
   ConfigStore config_;
@@ -269,6 +276,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::deque<CommandSpec> renamed_rows_;  // copies under their new names
   std::map<const CommandSpec*, const CommandSpec*> originals_;  // of those copies
   CommandTable commands_;
+  CommandKeys record_keys_{commands_};  // for the journal's indexes
   CommandIds command_ids_;
   Users users_;
   SecurityLog security_log_;

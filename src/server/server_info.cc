@@ -219,6 +219,7 @@ void Server::fill_persistence(InfoSources& sources) {
   p.journal_written_lsn = now.written();
   p.journal_synced_lsn = now.synced();
   p.journal_writes_good = !p.journal.failing;
+  fill_archive(p);
   sources.memory.journal_buffer = p.journal.pending_bytes;
   sources.replication.replication_id = now.replication_id();
   sources.replication.offset = now.position();

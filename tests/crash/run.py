@@ -248,6 +248,9 @@ def check_life(server, writers):
         problems.append(
     "the shared counter is %d: acknowledged %d, sent %d" %
      (shared, acked, sent))
+    sound = connection.call("DEBUG", "VERIFY")
+    if sound != b"OK":
+        problems.append("DEBUG VERIFY: %r" % sound)
     for writer in writers:
         writer.failure = None
         problems += ["writer %d: %s" % (writer.number, problem)
@@ -284,6 +287,8 @@ def main():
     fsync,
     "--save",
     "",
+    "--enable-debug-command",
+    "yes",
     "--io-threads",
      str(threads)])
         writers = [Writer(number) for number in range(WRITERS)]
