@@ -1,5 +1,6 @@
 #include "persistence/rdb_file.h"
 
+#include "src/base/crc64.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
 
@@ -7,6 +8,8 @@ namespace memoir {
 namespace {
 
 constexpr std::string_view kMagic = "REDIS";
+constexpr std::string_view kValkeyMagic = "VALKEY";
+constexpr std::size_t kHeadBytes = 9;
 constexpr unsigned kVersionWithChecksum = 5;
 
 // What a module's value is made of; values are skipped by it.
@@ -45,31 +48,37 @@ void skip_module_parts(RdbReader& in) {
 
 // The head of a file; its version, 0 if there is an error.
 unsigned read_version(RdbReader& in) {
-  const ByteView head = in.raw(kMagic.size() + 4);
+  const ByteView head = in.raw(kHeadBytes);
   if (in.failed()) return 0;
-  if (!head.starts_with(kMagic)) {
+  const bool valkey = head.starts_with(kValkeyMagic);
+  if (!valkey && !head.starts_with(kMagic)) {
     in.fail(ErrorCode::kCorrupt, "not an RDB file");
     return 0;
   }
+  const Bytes digits(head.substr(valkey ? kValkeyMagic.size() : kMagic.size()));
   unsigned version = 0;
-  for (const char digit : head.substr(kMagic.size())) {
-    version = version * 10 + static_cast<unsigned>(digit - '0');
-    if (digit < '0' || digit > '9') version = kRdbVersionMax + 1;
-  }
-  if (version >= 1 && version <= kRdbVersionMax) return version;
-  in.fail(ErrorCode::kUnsupported, "unknown version of the RDB format");
+  const bool known = parse_digits(digits, version) &&
+                     (valkey ? version == kRdbVersionValkey
+                             : version >= 1 && version <= kRdbVersionMax);
+  if (known) return version;
+  in.fail(ErrorCode::kUnsupported,
+          fmt::format("unknown version {} of the RDB format of {}", digits,
+                      valkey ? "Valkey" : "Redis"));
   return 0;
 }
+
+// Types have lower numbers, opcodes these.
+constexpr std::uint8_t kFirstOpcode = static_cast<std::uint8_t>(RdbOpcode::kSlotImport);
 
 class FileReader {
  public:
   FileReader(RdbReader& in, RdbFileEvents& events) : in_(in), events_(events) {}
 
   Status read(RdbChecksum checksum) {
-    const unsigned version = read_version(in_);
+    version_ = read_version(in_);
     while (!in_.failed() && told_ && !ended_) read_item(in_.byte());
     if (!told_) return std::move(told_);
-    if (!in_.failed() && version >= kVersionWithChecksum) check_sum(checksum);
+    if (!in_.failed() && version_ >= kVersionWithChecksum) check_sum(checksum);
     return in_.status();
   }
 
@@ -78,11 +87,9 @@ class FileReader {
     if (in_.failed()) return;
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kExpireTimeMs:
-        key_.expire_ms = in_.time_ms();
-        return;
+        return set_expiry(in_.time_ms());
       case RdbOpcode::kExpireTime:
-        key_.expire_ms = std::int64_t{in_.fixed<std::int32_t>()} * 1000;
-        return;
+        return set_expiry(std::int64_t{in_.fixed<std::int32_t>()} * 1000);
       case RdbOpcode::kIdle:
         key_.idle_seconds = in_.length();
         return;
@@ -92,6 +99,19 @@ class FileReader {
       case RdbOpcode::kEof:
         ended_ = true;
         return;
+      default:
+        return first >= kFirstOpcode ? read_rare(static_cast<RdbOpcode>(first))
+                                     : read_key(static_cast<RdbType>(first));
+    }
+  }
+
+  // A moment before 1970 is over like any other, but -1 is none.
+  void set_expiry(std::int64_t ms) {
+    key_.expire_ms = ms < 0 && ms != kNoExpiry ? 0 : ms;
+  }
+
+  void read_rare(RdbOpcode opcode) {
+    switch (opcode) {
       case RdbOpcode::kSelectDb: {
         const std::uint64_t index = in_.length();
         if (!in_.failed()) told_ = events_.database(index);
@@ -103,13 +123,6 @@ class FileReader {
         if (!in_.failed()) events_.sizes(keys, expiring);
         return;
       }
-      default:
-        return read_rare(first);
-    }
-  }
-
-  void read_rare(std::uint8_t first) {
-    switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kAux: {
         const Bytes name(in_.string());
         const ByteView value = in_.string();
@@ -121,26 +134,44 @@ class FileReader {
         if (!in_.failed()) told_ = events_.function(source);
         return;
       }
-      case RdbOpcode::kModuleAux:  // without its module it means nothing
-        in_.length();
-        return skip_module_parts(in_);
-      case RdbOpcode::kSlotInfo:
-        for (int i = 0; i < 3; ++i) in_.length();
-        return;
       case RdbOpcode::kFunctionPreGa:
         return in_.fail(ErrorCode::kUnsupported,
                         "functions of a release candidate of Redis 7 are not supported");
       default:
-        return read_key(static_cast<RdbType>(first));
+        return skip_foreign(opcode);
     }
   }
 
+  // What means nothing here.
+  void skip_foreign(RdbOpcode opcode) {
+    if (opcode == RdbOpcode::kModuleAux) {
+      const std::uint64_t id = in_.length();
+      if (in_.failed()) return;
+      log_notice("RDB: data of module '{}' is skipped", rdb_module_name(id));
+      return skip_module_parts(in_);
+    }
+    if (opcode == RdbOpcode::kSlotInfo) {
+      for (int i = 0; i < 3; ++i) in_.length();
+      return;
+    }
+    if (opcode == RdbOpcode::kSlotImport && version_ == kRdbVersionValkey) {
+      in_.string();
+      for (std::uint64_t ranges = in_.length(); ranges > 0 && !in_.failed(); --ranges) {
+        in_.length();
+        in_.length();
+      }
+      return;
+    }
+    in_.fail(ErrorCode::kUnsupported,
+             fmt::format("unknown opcode {}", static_cast<unsigned>(opcode)));
+  }
+
   void read_key(RdbType type) {
-    key_.type = type;
+    key_.type = rdb_type_in(version_, type);
     key_.name = in_.string();
     if (in_.failed()) return;
     told_ = events_.key(key_, in_);
-    key_ = RdbKey{};
+    key_.reset();
   }
 
   void check_sum(RdbChecksum checksum) {
@@ -153,6 +184,7 @@ class FileReader {
   RdbReader& in_;
   RdbFileEvents& events_;
   RdbKey key_;
+  unsigned version_{0};
   Status told_{ok};
   bool ended_{false};
 };
@@ -167,6 +199,10 @@ Status RdbFileSink::write(ByteView bytes) {
   return written;
 }
 
+Status RdbFileSink::rewrite(std::uint64_t offset, ByteView bytes) {
+  return file_.write(start_ + offset, bytes);
+}
+
 Result<std::size_t> RdbFileSource::read(char* into, std::size_t bytes) {
   auto read = file_.read(offset_, into, bytes);
   if (read) offset_ += *read;
@@ -175,11 +211,15 @@ Result<std::size_t> RdbFileSource::read(char* into, std::size_t bytes) {
 
 // --- writing ---
 
+namespace {
+
+Bytes head_of(unsigned version) { return fmt::format("{}{:04}", kMagic, version); }
+
+}  // namespace
+
 RdbFileWriter::RdbFileWriter(RdbSink& sink, RdbCompression compression, unsigned version)
-    : out_(compression, &sink) {
-  out_.raw(kMagic);
-  const Bytes digits = std::to_string(10000 + version);
-  out_.raw(ByteView(digits).substr(1));
+    : sink_(sink), out_(compression, &sink), version_(version), needed_(version) {
+  out_.raw(head_of(version));
 }
 
 void RdbFileWriter::aux(ByteView name, ByteView value) {
@@ -220,14 +260,29 @@ void RdbFileWriter::begin_key(const RdbKey& key) {
     out_.opcode(RdbOpcode::kFreq);
     out_.byte(*key.frequency);
   }
+  note_type(key.type);
   out_.type(key.type);
   out_.string(key.name);
 }
 
+// The checksum is linear: two files of one length that differ in their heads have checksums that
+// differ as much as the heads' difference followed by zeros.
+std::uint64_t RdbFileWriter::settle_version(std::uint64_t checksum) const {
+  Bytes difference = head_of(version_);
+  const Bytes head = head_of(needed_);
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    difference[i] = static_cast<char>(difference[i] ^ head[i]);
+  }
+  const std::uint64_t behind = out_.position() - head.size();
+  return checksum ^ crc64_combine(crc64(0, difference), 0, behind);
+}
+
 Status RdbFileWriter::finish(RdbChecksum checksum) {
   out_.opcode(RdbOpcode::kEof);
-  out_.fixed(checksum == RdbChecksum::kYes ? out_.checksum() : std::uint64_t{0});
-  return out_.flush();
+  const std::uint64_t sum = settle_version(out_.checksum());
+  out_.fixed(checksum == RdbChecksum::kYes ? sum : std::uint64_t{0});
+  if (Status written = out_.flush(); !written || needed_ == version_) return written;
+  return sink_.rewrite(0, head_of(needed_));
 }
 
 // --- reading ---

@@ -1,5 +1,6 @@
 #include "persistence/record.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "src/base/coding.h"
@@ -41,12 +42,18 @@ void append_record_words(Bytes& out, std::uint16_t db, ByteView words) {
 }
 
 bool RequestCursor::length(char type, std::size_t& value) {
-  const std::size_t end = in_.find("\r\n");
-  if (end == ByteView::npos || end < 2 || in_[0] != type) return false;
-  const char* last = in_.data() + end;
-  const auto [stop, error] = std::from_chars(in_.data() + 1, last, value);
-  if (error != std::errc() || stop != last) return false;
-  in_.remove_prefix(end + 2);
+  constexpr std::size_t kDigitsMax = 19;
+  if (in_.size() < 4 || in_[0] != type) return false;
+  const std::size_t most = std::min(in_.size() - 2, kDigitsMax + 1);
+  std::size_t at = 1;
+  value = 0;
+  for (; at <= most && in_[at] != '\r'; ++at) {
+    const auto digit = static_cast<unsigned>(in_[at] - '0');
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  if (at == 1 || at > most || in_[at] != '\r' || in_[at + 1] != '\n') return false;
+  in_.remove_prefix(at + 2);
   return true;
 }
 

@@ -173,6 +173,7 @@ Status cut_packed(FileSystem& files, const SegmentFile& segment, std::uint64_t o
 Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t segment,
                     std::uint64_t offset, const std::string& suffix) {
   const auto& segments = timeline.segments;
+  if (Status clean = remove_litter(files, timeline.path); !clean) return clean;
   for (std::size_t i = segments.size(); i-- > segment + (offset == 0 ? 0 : 1);) {
     const std::string& path = segments[i].path;
     (void)files.remove(index_path(segments[i]));
@@ -196,14 +197,24 @@ Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t seg
   return ok;
 }
 
+Result<std::unique_ptr<FileLock>> lock_journal(FileSystem& files, const std::string& directory) {
+  if (Status made = files.create_directories(directory); !made) return std::move(made).error();
+  return files.lock(join_path(directory, "lock"));
+}
+
 Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
+                                         const RecoveryOptions& options, RecordSink& sink) {
+  auto lock = lock_journal(files, directory);
+  if (!lock) return lock.error();
+  return recover_journal(files, directory, *std::move(lock), options, sink);
+}
+
+Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
+                                         std::unique_ptr<FileLock> lock,
                                          const RecoveryOptions& options, RecordSink& sink) {
   RecoveredJournal journal;
   journal.directory = directory;
-  if (Status made = files.create_directories(directory); !made) return std::move(made).error();
-  auto lock = files.lock(join_path(directory, "lock"));
-  if (!lock) return lock.error();
-  journal.lock = *std::move(lock);
+  journal.lock = std::move(lock);
 
   auto timelines = list_timelines(files, directory);
   if (!timelines) return timelines.error();

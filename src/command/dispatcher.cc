@@ -5,6 +5,7 @@
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
 #include "src/command/keys.h"
+#include "src/command/misconf.h"
 #include "src/command/removals.h"
 #include "src/command/transaction.h"
 
@@ -239,6 +240,12 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   out_of_memory_ = false;
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
+  }
+  if (settings.snapshots_failing) [[unlikely]] {
+    const bool writes =
+        is_write(spec) ||
+        (session.transaction.open && is_exec(spec) && any_queued(session, is_write));
+    if (writes) return Error(kSnapshotsFailing);
   }
   if (!settings.stop_writes_on_error) return ok;
   if (is_write(spec)) return journal_.writable(record_bytes(words));
@@ -587,28 +594,34 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   if (row->spec->has(kTransactionControl)) return ok;  // a record is atomic as it is
   own_hashes_.clear();
   hash_keys(*row, words, own_hashes_);
+  return replay(session, {.row = *row, .words = words, .keys = own_hashes_, .time_us = time_us});
+}
 
+Status Dispatcher::replay(Session& session, const Replayed& request) {
+  const CommandTable::Row& row = request.row;
   LockedStripes locked(keyspace_);
-  lock_for(locked, row->spec->locks_of(words), own_hashes_, Patience::kForever);
+  lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);
   changes_.clear();
   effects_.clear();
-  now_us_ = time_us;
+  now_us_ = request.time_us;
   RunEnvironment env = environment(locked);
-  env.hashed_keys = own_hashes_;
+  env.hashed_keys = request.keys;
   env.expiry = ExpiryMode::kIgnore;
   env.events_wanted = 0;
+  env.version = request.position;
 
-  OutputBuffer discarded;
-  ReplyWriter reply(discarded, Resp::kV2);
+  ReplyWriter reply(replayed_, Resp::kV2);
+  const ReplyWriter::Mark mark = reply.begin();
   Context ctx(*this, session, env, effects_);
-  ctx.row_ = row;
-  ctx.words_ = words;
-  const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
-  const Lsn lsn = keyspace_.position();
+  ctx.row_ = &row;
+  ctx.words_ = request.words;
+  const Status status = row.spec->run(ctx, Args(request.words.subspan(row.parent ? 2 : 1)), reply);
+  const Lsn lsn = request.position.value_or(keyspace_.position());
   stamp(locked, lsn);
   signal_touched(locked, changes_);
   locked.unlock();
   finish(lsn);
+  replayed_.truncate(mark);
   if (!status) return Error(ErrorCode::kCorrupt, status.error().text());
   return ok;
 }

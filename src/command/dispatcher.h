@@ -29,8 +29,7 @@
 
 namespace memoir {
 
-// What of the configuration concerns running commands. Each worker sets its own copy when the
-// configuration changes.
+// What of the configuration concerns running commands. Each worker has its own copy.
 struct DispatchSettings {
   std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
   std::uint64_t maxmemory = 0;      // bytes; 0: no limit
@@ -45,6 +44,7 @@ struct DispatchSettings {
   bool lazyfree_user_del = false;
   bool lazyfree_user_flush = false;
   bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
+  bool snapshots_failing = false;    // -MISCONF since no snapshot can be written
   ExpiryMode expiry = ExpiryMode::kDelete;
   bool active_expire = true;
   unsigned active_expire_effort = 1;
@@ -187,6 +187,20 @@ class Dispatcher {
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
 
+  // The same, of a request whose row and keys' hashes are known, for records that are applied on
+  // several threads: what it changes is stamped with `position`, the keyspace's own stands still.
+  struct Replayed {
+    const CommandTable::Row& row;
+    std::span<const Word> words;
+    std::span<const HashedKey> keys;
+    std::int64_t time_us;
+    std::optional<Lsn> position = std::nullopt;
+  };
+  Status replay(Session& session, const Replayed& request);
+  // Adds the keys of a request with their hashes.
+  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
+                        std::vector<HashedKey>& hashes);
+
   // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is
   // on its way. Waits for stripes and for whoever runs the request just now, so nobody may call it
   // while holding stripes: a handler leaves it to the parked client's worker.
@@ -282,8 +296,6 @@ class Dispatcher {
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
-  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
-                        std::vector<HashedKey>& hashes);
 
   Status refuse(Session& session, const CommandTable::Row& row, std::span<const Word> words);
   Status check_memory(Session& session, const CommandSpec& spec);
@@ -386,6 +398,7 @@ class Dispatcher {
   Changes changes_;
   Effects effects_;
   Effects nested_effects_;  // of a nested command
+  OutputBuffer replayed_;   // the reply of a request that is applied: nobody reads it
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served

@@ -107,6 +107,7 @@ struct Config {
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
   std::int64_t key_load_delay = 0;
+  std::int64_t rdb_key_save_delay = 0;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";
@@ -154,6 +155,7 @@ struct Config {
   bool appendonly = true;
   AppendFsync appendfsync = AppendFsync::kEverySec;
   std::int64_t journal_segment_size = 64LL << 20;
+  std::int64_t journal_checkpoint_bytes = 512LL << 20;  // 0: no snapshots for its sake
   JournalCompression journal_compression = JournalCompression::kNo;
   std::int64_t journal_compression_level = 3;
   std::int64_t journal_retention_time = 7LL * 24 * 3600;  // seconds; 0: for ever

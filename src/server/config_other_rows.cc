@@ -158,8 +158,6 @@ constexpr ConfigRow kInertRows[] = {
     inert_text("ignore-warnings", "", "There are no such warnings."),
     with(kHidden, inert_yes_no("use-exit-on-panic", "no", "For tests of Redis.")),
     with(kHidden, inert_yes_no("aof-disable-auto-gc", "no", "For tests of Redis.")),
-    with(kHidden, inert_integer("rdb-key-save-delay", "0", -kIntMax - 1, kIntMax, "microseconds",
-                                "For tests of Redis.")),
     with(kHidden, inert_integer("watchdog-period", "0", 0, kIntMax, "milliseconds",
                                 "For tests of Redis.")),
     with(kHidden, [] {

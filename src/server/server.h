@@ -37,6 +37,8 @@
 #include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
+#include "src/server/snapshots.h"
+#include "src/server/start.h"
 #include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
@@ -91,6 +93,7 @@ class Server final : public ServerHooks, private JournalListener {
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
   Migrator& migrator() { return *migrator_; }
+  Snapshots& snapshots() { return *snapshots_; }
   Scripting& scripting() { return scripting_; }
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
   Worker& worker(unsigned index) { return *workers_[index]; }
@@ -122,19 +125,23 @@ class Server final : public ServerHooks, private JournalListener {
   };
   Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
                std::span<const Word> words, Verdict verdict, Request request);
-  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
-  Status load_acl_file(Client* asking);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word. Loading disconnects
+  // clients of users that are gone or may hear less; what it returns is drop_subscribers()'s.
+  Result<bool> load_acl_file(Client* asking);
   Status save_acl_file();
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more. True: other
-  // workers are still at it, and `asking` is unblocked when they have done it.
-  bool drop_subscribers(const UserPointer& user, const Client& asking);
+  // Disconnects clients that are subscribed to what their user, one of these, may hear no more.
+  // True: other workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(std::span<const UserPointer> users, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
+  enum class ShutdownSave : std::uint8_t { kAsConfigured, kYes, kNo };
   struct Shutdown {
     bool force = false;
+    ShutdownSave save = ShutdownSave::kAsConfigured;
+    bool save_or_stay = false;  // even with `force`, which is for the journal then
     std::uint64_t client = 0;  // who asked, for the error
     unsigned worker = 0;
   };
@@ -163,7 +170,6 @@ class Server final : public ServerHooks, private JournalListener {
   }
   bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
   bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;
-  std::int64_t last_save_s() const { return started_us_ / 1'000'000; }
 
   // Worker 0, some times a second.
   void cron();
@@ -176,7 +182,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool is_local(const Session& session) const override;
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
-  Status reload(Context& ctx) override;
+  Status reload(Context& ctx, Reload how) override;
   void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
@@ -222,11 +228,17 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  LoadTarget load_target();
+  StartSettings start_settings();
   void finish_loading();
   void ready();
   void stop_workers();
+  bool saves_at_end(const Shutdown& how);
+  Status save_before_end(const Shutdown& how);
+  void save_at_end();
   int end();
-  Status rebuild();
+  Status rebuild(Reload how);
+  Status load_again(DataLoader& loader, Reload how);
 
   void on_progress(Lsn safe, Lsn synced) override;
 
@@ -241,6 +253,7 @@ class Server final : public ServerHooks, private JournalListener {
   // server_journal.cc
   SegmentArchiveOptions archive_options(const Config& config);
   void register_journal_hooks();
+  void after_snapshot();
   void fill_archive(PersistenceFigures& figures);
 
   const ServerOptions options_;
@@ -265,14 +278,14 @@ class Server final : public ServerHooks, private JournalListener {
   Scripting scripting_;
   Background background_;
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
+  std::unique_ptr<Snapshots> snapshots_ = std::make_unique<Snapshots>(*this);
 
   std::unique_ptr<Journal> idle_journal_;  // while loading
   std::unique_ptr<FileJournal> file_journal_;
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;
   std::atomic<bool> loading_{false};
-  std::atomic<std::uint64_t> loading_bytes_{0};
-  std::atomic<std::uint64_t> loading_total_bytes_{0};
+  LoadFigures load_figures_;
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
   std::atomic<std::int64_t> load_delay_us_{0};
@@ -313,6 +326,7 @@ class Server final : public ServerHooks, private JournalListener {
   Rate command_rate_, input_rate_, output_rate_, turn_rate_, turn_us_rate_;
   std::int64_t rates_sampled_us_{0};
   int interruptions_{0};
+  bool save_at_end_{false};
   int exit_status_{0};
 };
 

@@ -1,0 +1,97 @@
+// Whole RDB files, read from memory and in chunks; both must tell the same.
+#include <algorithm>
+
+#include "persistence/rdb_file.h"
+#include "tests/fuzz/fuzz_checks.h"
+
+namespace memoir::fuzz {
+namespace {
+
+// Gives a few bytes at a time.
+class Drip final : public RdbSource {
+ public:
+  Drip(ByteView all, bool knows_length) : all_(all), knows_length_(knows_length) {}
+  Result<std::size_t> read(char* into, std::size_t bytes) override {
+    const std::size_t step = std::min({bytes, all_.size() - at_, 1 + at_ % 7});
+    std::copy_n(all_.data() + at_, step, into);
+    at_ += step;
+    return step;
+  }
+  std::uint64_t left() const override { return knows_length_ ? all_.size() - at_ : 0; }
+
+ private:
+  ByteView all_;
+  std::size_t at_ = 0;
+  bool knows_length_;
+};
+
+// Checks the values and sums up what it is told.
+class Told final : public RdbFileEvents {
+ public:
+  explicit Told(const EncodingLimits& limits) : limits_(limits) {}
+
+  Status aux(ByteView name, ByteView value) override {
+    sum_.ordered(name);
+    sum_.ordered(value);
+    return ok;
+  }
+  Status function(ByteView source) override {
+    sum_.ordered(source);
+    return ok;
+  }
+  Status database(std::uint64_t index) override {
+    number(index);
+    return ok;
+  }
+  void sizes(std::uint64_t keys, std::uint64_t expiring) override {
+    number(keys);
+    number(expiring);
+  }
+  Status key(const RdbKey& key, RdbReader& in) override {
+    require(key.expire_ms >= kNoExpiry, "a negative expiry");
+    const EntryOwner entry = load_value(in, key.type, key.name, key.expire_ms, limits_);
+    if (!entry) return in.status();
+    check_value(*entry, limits_);
+    sum_.ordered(key.name);
+    number(static_cast<std::uint64_t>(key.expire_ms));
+    number(contents_of(*entry));
+    return ok;
+  }
+  std::uint64_t digest() const { return sum_.digest(); }
+
+ private:
+  void number(std::uint64_t value) {
+    sum_.ordered({reinterpret_cast<const char*>(&value), sizeof(value)});
+  }
+  const EncodingLimits& limits_;
+  Contents sum_;
+};
+
+struct Outcome {
+  bool read;
+  std::uint64_t position;
+  std::uint64_t digest;
+  bool operator==(const Outcome&) const = default;
+};
+
+Outcome read_all(RdbReader& in, const EncodingLimits& limits) {
+  Told told(limits);
+  const Status status = read_rdb_file(in, RdbChecksum::kNo, told);
+  return {static_cast<bool>(status), status ? in.position() : 0, told.digest()};
+}
+
+}  // namespace
+}  // namespace memoir::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace memoir;
+  set_log_level(LogLevel::kNothing);
+  const ByteView input(reinterpret_cast<const char*>(data), size);
+  const EncodingLimits limits = fuzz::limits_for(size);
+  RdbReader whole(input);
+  const fuzz::Outcome expected = fuzz::read_all(whole, limits);
+  fuzz::Drip drip(input, size % 2 == 0);
+  RdbReader chunked(drip);
+  fuzz::require(fuzz::read_all(chunked, limits) == expected, "chunks read otherwise than memory");
+  return 0;
+}
