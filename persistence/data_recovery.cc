@@ -68,7 +68,7 @@ class DataRecovery {
   }
 
   // Loads the snapshot to start from and returns its LSN; none: the journal alone is all there is.
-  Result<std::optional<Lsn>> choose(const Present& present);
+  Result<std::optional<Lsn>> choose(const TimelineStart& present);
 
  private:
   void leave_aside(const std::string& name, const Error& why) {
@@ -95,14 +95,14 @@ class DataRecovery {
   unsigned damaged_ = 0;
 };
 
-Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
+Result<std::optional<Lsn>> DataRecovery::choose(const TimelineStart& present) {
   auto loaded = load_newest([&](const SnapshotFile& file, const SnapshotOrigin& origin) {
     if (!belongs_to(origin, file.lsn, present)) {
       log_notice("Snapshot {} is not used: it belongs to timeline {} of {}, the journal is "
                  "timeline {} of {}",
                  file.name, origin.timeline.value_or(0),
                  origin.replication_id.empty() ? "nobody" : origin.replication_id,
-                 present.timeline, present.replication_id);
+                 present.number, present.replication_id);
       return false;
     }
     if (file.lsn < present.first_lsn) {
@@ -123,7 +123,7 @@ Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
                            "there is no sound snapshot of it at or behind that ({} damaged). "
                            "Missing is {} or a later one; put it back into {}, or look at what "
                            "there is with 'memoir-journal verify'",
-                           present.timeline, present.first_lsn, damaged_,
+                           present.number, present.first_lsn, damaged_,
                            snapshot_name(present.first_lsn), options_.directory));
 }
 

@@ -50,6 +50,7 @@ void append_header(Bytes& out, char type, std::size_t count) {
 Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal,
                        const Clock& clock, DispatchHost& host, std::uint64_t seed)
     : keyspace_(keyspace),
+      slot_(keyspace.take_slot()),
       commands_(commands),
       journal_(journal),
       clock_(clock),
@@ -58,6 +59,8 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
       cycles_per_us_(cycles_per_us()),
       command_stats_(std::make_unique<CommandStats[]>(commands.size())),
       latencies_(std::make_unique<std::atomic<LatencyHistogram*>[]>(commands.size())) {}
+
+Dispatcher::~Dispatcher() { keyspace_.give_back(slot_); }
 
 // --- looking ahead
 // ------------------------------------------------------------------------------------
@@ -130,15 +133,12 @@ void Dispatcher::prefetch_keys() {
     return;
   }
   for (const bool items : {false, true}) {
-    for (const HashedKey& key : hashes_) {
-      const unsigned index = stripe_of(key.hash);
-      Stripe& stripe = keyspace_.stripe(index);
-      if (!stripe.mutex.try_lock()) continue;
-      const EntryTable& table = keyspace_.shard(index, keyspace_.physical(batch_db_)).keys;
+    keyspace_.try_each(slot_, hashes_, [&](const HashedKey& key) {
+      const unsigned physical = keyspace_.physical(batch_db_);
+      const EntryTable& table = keyspace_.shard(stripe_of(key.hash), physical).keys;
       const Bucket* bucket = table.home(key.hash);
       items ? EntryTable::prefetch_items(bucket, key.hash) : prefetch_line(bucket);
-      stripe.mutex.unlock();
-    }
+    });
   }
 }
 
@@ -325,8 +325,8 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
     case Locks::kEach:
       // Its handler waits for each; better it does not begin.
       if (may_give_up && locked.keyspace().locking()) {
-        LockedStripes probe(locked.keyspace());
-        return probe.lock_one_unless_busy(0);
+        if (!locked.lock_one_unless_busy(0)) return false;
+        locked.unlock();
       }
       return true;
     case Locks::kNone:
@@ -342,7 +342,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const Word> words, ByteView raw,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   const Patience patience = again ? Patience::kForever : Patience::kUntilBusy;
   if (!lock_for(locked, row.spec->locks_of(words), keys, patience)) [[unlikely]] {
     return reject(session, &row, host_.busy_error(), reply);
@@ -599,7 +599,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
 
 Status Dispatcher::replay(Session& session, const Replayed& request) {
   const CommandTable::Row& row = request.row;
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);
   changes_.clear();
   effects_.clear();

@@ -166,8 +166,8 @@ class Dispatcher {
  public:
   Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
              DispatchHost& host, std::uint64_t seed);
+  ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
-  Dispatcher& operator=(const Dispatcher&) = delete;
 
   DispatchSettings settings;
 
@@ -223,7 +223,6 @@ class Dispatcher {
   bool limit_tracked(std::uint64_t keys_max, std::int64_t budget_us);
 
   // --- for the handlers of the transaction commands
-  // ---------------------------------------------------
   Status exec(Context& ctx, Outcome wanted, ReplyWriter& reply);
   void watch(Context& ctx, std::span<const Word> keys);
   void unwatch(Session& session);
@@ -372,6 +371,7 @@ class Dispatcher {
   bool evict_key(const EvictionPool::Candidate& candidate);
 
   Keyspace& keyspace_;
+  Gate::Slot& slot_;  // this dispatcher's at the keyspace's gate
   const CommandTable& commands_;
   Journal& journal_;
   const Clock& clock_;

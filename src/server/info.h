@@ -56,6 +56,7 @@ struct ClientFigures {
   std::size_t recent_max_input_bytes = 0;
   std::size_t recent_max_output_bytes = 0;
   std::size_t blocked = 0;
+  std::size_t in_lanes = 0;  // served apart, for their commands are heavy
   std::size_t tracking = 0;
   std::size_t with_timeout = 0;
   std::size_t blocking_keys = 0;

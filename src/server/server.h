@@ -95,7 +95,12 @@ class Server final : public ServerHooks, private JournalListener {
   Migrator& migrator() { return *migrator_; }
   Snapshots& snapshots() { return *snapshots_; }
   Scripting& scripting() { return scripting_; }
+  // Those that connections are given to come first, then the lanes: workers for clients whose
+  // commands would keep others waiting. One worker has no lane.
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
+  unsigned io_worker_count() const { return io_workers_; }
+  // The lane with the fewest clients. Any thread.
+  Worker& emptiest_lane();
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
 
@@ -292,6 +297,7 @@ class Server final : public ServerHooks, private JournalListener {
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  const unsigned io_workers_;
   unsigned next_worker_{0};
 
   std::mutex listening_mutex_;
