@@ -314,6 +314,7 @@ int Server::run() {
 }
 
 void Server::ready() {
+  snapshots_->set_after_verified([this](Lsn) { after_snapshot(); });
   snapshots_->ready();
   if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
   if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
