@@ -55,17 +55,20 @@ class FileReader {
       case RdbOpcode::kFreq:
         key_.frequency = in_.byte();
         return;
-      case RdbOpcode::kEof:
-        ended_ = true;
-        return;
       default:
-        return first >= kFirstOpcode ? read_rare(static_cast<RdbOpcode>(first))
-                                     : read_key(static_cast<RdbType>(first));
+        if (first < kFirstOpcode) return read_key(static_cast<RdbType>(first));
+        if (key_.expire_ms != kNoExpiry || key_.idle_seconds || key_.frequency) {
+          return in_.corrupt("an expiry or the like without a key");
+        }
+        return read_rare(static_cast<RdbOpcode>(first));
     }
   }
 
   void read_rare(RdbOpcode opcode) {
     switch (opcode) {
+      case RdbOpcode::kEof:
+        ended_ = true;
+        return;
       case RdbOpcode::kSelectDb: {
         const std::uint64_t index = in_.length();
         if (!in_.failed()) told_ = events_.database(index);
