@@ -42,25 +42,33 @@ class FileReader {
  private:
   void read_item(std::uint8_t first) {
     if (in_.failed()) return;
-    switch (static_cast<RdbOpcode>(first)) {
+    if (first < kFirstOpcode) return read_key(static_cast<RdbType>(first));
+    if (read_front(static_cast<RdbOpcode>(first))) {
+      has_front_ = true;
+    } else if (has_front_) {
+      in_.corrupt("an expiry or the like without a key");
+    } else {
+      read_rare(static_cast<RdbOpcode>(first));
+    }
+  }
+
+  // What stands before a key. False for anything else.
+  bool read_front(RdbOpcode opcode) {
+    switch (opcode) {
       case RdbOpcode::kExpireTimeMs:
         key_.expire_ms = rdb_expiry_in(in_.time_ms());
-        return;
+        return true;
       case RdbOpcode::kExpireTime:
         key_.expire_ms = rdb_expiry_in(std::int64_t{in_.fixed<std::int32_t>()} * 1000);
-        return;
+        return true;
       case RdbOpcode::kIdle:
         key_.idle_seconds = in_.length();
-        return;
+        return true;
       case RdbOpcode::kFreq:
         key_.frequency = in_.byte();
-        return;
+        return true;
       default:
-        if (first < kFirstOpcode) return read_key(static_cast<RdbType>(first));
-        if (key_.expire_ms != kNoExpiry || key_.idle_seconds || key_.frequency) {
-          return in_.corrupt("an expiry or the like without a key");
-        }
-        return read_rare(static_cast<RdbOpcode>(first));
+        return false;
     }
   }
 
@@ -105,6 +113,7 @@ class FileReader {
     if (in_.failed()) return;
     told_ = events_.key(key_, in_);
     key_.reset();
+    has_front_ = false;
   }
 
   void check_sum(RdbChecksum checksum) {
@@ -119,6 +128,7 @@ class FileReader {
   RdbKey key_;
   unsigned version_{0};
   Status told_{ok};
+  bool has_front_{false};  // something stands before the next key
   bool ended_{false};
 };
 
