@@ -239,8 +239,10 @@ TEST_CASE("files of Valkey 9", "[rdb]") {
   loaded = load_payload(first.values["e"], "e", kNoExpiry, {});
   REQUIRE(loaded);
   CHECK((*loaded)->object()->has_ended(1000));
-  CHECK(outcome("VALKEY081\xff"s + Bytes(8, '\0'), told).find("Can't handle RDB format") != Bytes::npos);
-  CHECK(outcome("VALKEY011\xff"s + Bytes(8, '\0'), told).find("Can't handle RDB format") != Bytes::npos);
+  for (const auto& head : {"VALKEY081\xff"s, "VALKEY011\xff"s}) {
+    const auto told_of = outcome(head + Bytes(8, '\0'), told);
+    CHECK(told_of.find("Can't handle RDB format") != Bytes::npos);
+  }
 }
 
 TEST_CASE("a file gets the lowest version that knows its types", "[rdb]") {
