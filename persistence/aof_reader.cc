@@ -1,6 +1,6 @@
 #include "persistence/aof_reader.h"
 
-#include <charconv>
+#include <algorithm>
 #include <vector>
 
 #include "persistence/aof_input.h"
@@ -13,7 +13,9 @@
 namespace memoir {
 namespace {
 
-constexpr ByteView kRdbMagic = "REDIS";
+// An RDB begins with "REDIS" or, from Valkey 9 on, "VALKEY".
+constexpr ByteView kRdbMagics[] = {"REDIS", "VALKEY"};
+constexpr std::size_t kRdbMagicBytesMax = 6;
 constexpr const char* kTornSuffix = ".torn";
 
 enum class AofRole : std::uint8_t { kBase, kIncrement, kAlone };
@@ -158,10 +160,13 @@ class AofLoader {
   // ---- the RDB in front
 
   Status read_rdb(File& file, std::uint64_t& end) {
-    char magic[kRdbMagic.size()];
+    char magic[kRdbMagicBytesMax];
     auto read = file.read(0, magic, sizeof(magic));
     if (!read) return cannot_read(read.error());
-    if (ByteView(magic, *read) != kRdbMagic) return ok;
+    const ByteView front(magic, *read);
+    if (std::ranges::none_of(kRdbMagics, [&](ByteView m) { return front.starts_with(m); })) {
+      return ok;
+    }
     const bool old_style = part_->role == AofRole::kAlone;
     log_notice("{}", old_style ? "Reading RDB preamble from AOF file..."
                                : "Reading RDB base file on AOF loading...");

@@ -10,7 +10,8 @@ namespace {
 
 Result<Target> single_segment(FileSystem& files, const std::string& path) {
   Lsn first_lsn = 0;
-  if (!parse_segment_name(base_name(path), first_lsn)) {
+  const bool packed = parse_packed_name(base_name(path), first_lsn);
+  if (!packed && !parse_segment_name(base_name(path), first_lsn)) {
     return Error(ErrorCode::kNotFound,
                  path + " is not a segment: its name is not 20 digits and '.journal'");
   }
@@ -19,7 +20,9 @@ Result<Target> single_segment(FileSystem& files, const std::string& path) {
   Target target{.directory = "",
                 .timelines = {{.number = (*reader)->header().timeline,
                                .path = parent_path(path),
-                               .segments = {{.first_lsn = first_lsn, .path = path}}}}};
+                               .segments = {{.first_lsn = first_lsn,
+                                             .path = path,
+                                             .packed = packed}}}}};
   // The segments that follow tell whether its end is damaged or torn.
   auto siblings = list_segments(files, parent_path(path), target.timelines[0].number);
   if (!siblings) return siblings.error();
@@ -58,6 +61,15 @@ Result<Target> find_target(FileSystem& files, const std::string& path) {
   }
   return Error(ErrorCode::kNotFound,
                path + ": no journal here (a journal is 'journal/<8 digits>/<20 digits>.journal')");
+}
+
+const Timeline* find_timeline(const Target& target, const Options& options) {
+  if (!options.timeline) return &target.timelines.back();
+  for (const Timeline& timeline : target.timelines) {
+    if (timeline.number == *options.timeline) return &timeline;
+  }
+  complain(fmt::format("there is no timeline {}", *options.timeline));
+  return nullptr;
 }
 
 }  // namespace memoir::tool

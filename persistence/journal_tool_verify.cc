@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "persistence/journal_tool.h"
+#include "persistence/journal_tool_snapshots.h"
+#include "persistence/segment_index.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
 
@@ -42,6 +44,26 @@ void report(const TimelineReader& reader, Lsn first_lsn, std::uint64_t frames,
              torn.path, torn.offset, torn.lsn, torn.reason, torn.frames_behind);
 }
 
+// The indexes of the first `count` segments: those that are there must be sound and of their
+// segment. One that is missing is made by the server.
+int verify_indexes(FileSystem& files, const Timeline& timeline, std::size_t count) {
+  int code = kWell;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string path = index_path(timeline.segments[i]);
+    if (!files.info(path)) continue;
+    auto index = SegmentIndex::open(files, path);
+    Status sound = index ? (*index)->verify() : Status(index.error());
+    if (sound && (*index)->facts().first_lsn != timeline.segments[i].first_lsn) {
+      sound = Error(ErrorCode::kCorrupt, "it belongs to another segment");
+    }
+    if (sound) continue;
+    complain(fmt::format("{}: {}. Remove it: the server makes it again", path,
+                         sound.error().text()));
+    code = kDamaged;
+  }
+  return code;
+}
+
 int verify_timeline(FileSystem& files, const Timeline& timeline, Lsn until) {
   const Lsn first_lsn = timeline.segments.front().first_lsn;
   TimelineReader reader(files, timeline, first_lsn);
@@ -65,9 +87,10 @@ int verify_timeline(FileSystem& files, const Timeline& timeline, Lsn until) {
     }
   }
   const bool one = until != std::numeric_limits<Lsn>::max();
+  const int code = verify_indexes(files, timeline, one ? 1 : timeline.segments.size());
   report(reader, first_lsn, frames, inspector.records, one ? "sealed" : closed ? kClosed : kOpen,
          one ? 1 : timeline.segments.size());
-  return kWell;
+  return code;
 }
 
 }  // namespace
@@ -86,6 +109,9 @@ int verify(FileSystem& files, const Options& options) {
     }
     for (const Timeline& timeline : target->timelines) {
       code = std::max(code, verify_timeline(files, timeline, target->until));
+    }
+    if (!target->directory.empty()) {
+      code = std::max(code, verify_snapshots(files, target->directory));
     }
   }
   return code;

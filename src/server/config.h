@@ -73,6 +73,8 @@ struct Config {
   bool protected_mode = true;
   Bytes requirepass;
   std::int64_t io_threads = default_io_threads();
+  std::int64_t heavy_command_time = 1000;  // microseconds; 0: clients never move
+  bool move_clients = false;
   std::int64_t socket_mark_id = 0;
   bool repl_disable_tcp_nodelay = false;
   std::array<OutputBufferLimit, 3> client_output_buffer_limits{  // by ClientClass
@@ -157,6 +159,7 @@ struct Config {
   std::int64_t journal_segment_size = 64LL << 20;
   std::int64_t journal_checkpoint_bytes = 512LL << 20;  // 0: no snapshots for its sake
   JournalCompression journal_compression = JournalCompression::kNo;
+  std::int64_t journal_compression_level = 3;
   std::int64_t journal_retention_time = 7LL * 24 * 3600;  // seconds; 0: for ever
   std::int64_t journal_retention_size = 20LL << 30;       // bytes; 0: no limit
   std::vector<SavePoint> save{{3600, 1}, {300, 100}, {60, 10000}};

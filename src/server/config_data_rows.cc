@@ -129,6 +129,9 @@ constexpr ConfigRow kJournalRows[] = {
         "that one's size, so that a start does not have to read more; 0 for never."),
     choice<&Config::journal_compression>("journal-compression", kCompressions,
                                          "How closed segments are compressed: no or zstd."),
+    integer<&Config::journal_compression_level>(
+        "journal-compression-level", 1, 19, "",
+        "The level of zstd: higher ones take less space and more time."),
     integer<&Config::journal_retention_time>(
         "journal-retention-time", 0, kLongMax, "seconds",
         "How far back the journal is kept for reading the past; 0 for ever."),

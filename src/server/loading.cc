@@ -74,6 +74,7 @@ StartSettings Server::start_settings() {
   settings.journal.workers = worker_count() == 1 ? Workers::kOne : Workers::kSeveral;
   settings.journal.segment_bytes = static_cast<std::uint64_t>(config->journal_segment_size);
   settings.journal.replication_id = random_hex(kReplicationIdChars);
+  settings.journal.archive = archive_options(*config);
   settings.snapshot.server_version = Bytes(kRedisVersion);
   settings.snapshot.now_s = clock_.now_us() / 1'000'000;
   settings.snapshot.used_memory = allocated_bytes();

@@ -20,9 +20,11 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "src/acl/security_log.h"
 #include "src/acl/users.h"
 #include "src/base/clock.h"
+#include "src/command/command_keys.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
 #include "src/scripting/scripting.h"
@@ -93,7 +95,12 @@ class Server final : public ServerHooks, private JournalListener {
   Migrator& migrator() { return *migrator_; }
   Snapshots& snapshots() { return *snapshots_; }
   Scripting& scripting() { return scripting_; }
+  // Those that connections are given to come first, then the lanes: workers for clients whose
+  // commands would keep others waiting. One worker has no lane.
   unsigned worker_count() const { return static_cast<unsigned>(workers_.size()); }
+  unsigned io_worker_count() const { return io_workers_; }
+  // The lane with the fewest clients. Any thread.
+  Worker& emptiest_lane();
   Worker& worker(unsigned index) { return *workers_[index]; }
   const Clock& clock() const { return clock_; }
 
@@ -123,15 +130,16 @@ class Server final : public ServerHooks, private JournalListener {
   };
   Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
                std::span<const Word> words, Verdict verdict, Request request);
-  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
-  Status load_acl_file(Client* asking);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word. Loading disconnects
+  // clients of users that are gone or may hear less; what it returns is drop_subscribers()'s.
+  Result<bool> load_acl_file(Client* asking);
   Status save_acl_file();
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more. True: other
-  // workers are still at it, and `asking` is unblocked when they have done it.
-  bool drop_subscribers(const UserPointer& user, const Client& asking);
+  // Disconnects clients that are subscribed to what their user, one of these, may hear no more.
+  // True: other workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(std::span<const UserPointer> users, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
   enum class ShutdownSave : std::uint8_t { kAsConfigured, kYes, kNo };
@@ -225,6 +233,12 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  bool journal_is_on() const { return file_journal_ && journal_.load() == file_journal_.get(); }
+  Status turn_journal(bool on);
+  void use_journal(Journal& journal);
+  Status begin_journal();
+  Status open_journal_at(RecoveredJournal before, StartSettings settings);
+  Status leave_journal();
   LoadTarget load_target();
   StartSettings start_settings();
   void finish_loading();
@@ -247,6 +261,12 @@ class Server final : public ServerHooks, private JournalListener {
   void fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures);
   void each_worker(const std::function<void(Worker&)>& visit);
 
+  // server_journal.cc
+  SegmentArchiveOptions archive_options(const Config& config);
+  void register_journal_hooks();
+  void after_snapshot();
+  void fill_archive(PersistenceFigures& figures);
+
   const ServerOptions options_;
   SystemClock clock_;
   ConfigStore config_;
@@ -257,6 +277,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::deque<CommandSpec> renamed_rows_;  // copies under their new names
   std::map<const CommandSpec*, const CommandSpec*> originals_;  // of those copies
   CommandTable commands_;
+  CommandKeys record_keys_{commands_};  // for the journal's indexes
   CommandIds command_ids_;
   Users users_;
   SecurityLog security_log_;
@@ -270,7 +291,8 @@ class Server final : public ServerHooks, private JournalListener {
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
   std::unique_ptr<Snapshots> snapshots_ = std::make_unique<Snapshots>(*this);
 
-  std::unique_ptr<Journal> idle_journal_;  // while loading
+  std::unique_ptr<Journal> idle_journal_;  // while loading, and with `appendonly no`
+  std::vector<std::unique_ptr<Journal>> former_journals_;  // clients' sessions may be theirs
   std::unique_ptr<FileJournal> file_journal_;
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;
@@ -282,6 +304,7 @@ class Server final : public ServerHooks, private JournalListener {
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  const unsigned io_workers_;
   unsigned next_worker_{0};
 
   std::mutex listening_mutex_;

@@ -36,11 +36,13 @@ void mend(Bytes& body) {
     const std::size_t room = body.size() - at - kFrameHeadBytes;
     if (head.body_bytes() <= room) {
       const ByteView rest = ByteView(body).substr(at + kFrameHeadBytes);
-      const std::size_t front = std::size_t{head.count} * kFrameEntryBytes + head.sessions_bytes;
-      head.table_hash = hash_on_disk(rest.substr(0, front));
-      head.words_hash = hash_on_disk(rest.substr(front, head.words_bytes));
+      const std::size_t front = std::size_t{head.table_bytes} + head.sessions_bytes;
+      seal_frame(head, kSalt, rest.substr(0, head.table_bytes),
+                 rest.substr(head.table_bytes, head.sessions_bytes),
+                 rest.substr(front, head.words_bytes));
+    } else {
+      seal_head(head, kSalt);
     }
-    seal_head(head, kSalt);
     std::memcpy(body.data() + at, &head, sizeof(head));
     if (head.body_bytes() > room) return;
     at += kFrameHeadBytes + static_cast<std::size_t>(head.body_bytes());

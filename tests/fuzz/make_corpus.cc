@@ -108,10 +108,11 @@ Bytes frame(Lsn first, std::initializer_list<ByteView> records, ByteView session
   head.count = static_cast<std::uint32_t>(entries.size());
   head.first_lsn = head.synced_lsn = first;
   head.time_us = 1'700'000'000'000'000;
-  seal_frame(head, 42, entries, sessions, words);
+  Bytes table;
+  append_table(table, entries);
+  seal_frame(head, 42, table, sessions, words);
   Bytes bytes(reinterpret_cast<const char*>(&head), sizeof(head));
-  bytes.append(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(FrameEntry));
-  return bytes.append(sessions).append(words);
+  return bytes.append(table).append(sessions).append(words);
 }
 
 void add_journals(Corpus& corpus) {
