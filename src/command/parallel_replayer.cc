@@ -62,6 +62,9 @@ class ParallelReplayer::Applier {
 
  private:
   Status apply(const ReplayBatch& batch, const ReplayBatch::Record& record) {
+    if (options_.stop && options_.stop->load(std::memory_order_relaxed)) [[unlikely]] {
+      return Error(ErrorCode::kIo, "the server is stopping");
+    }
     session_.identity.db = record.foreign ? record.db : 0;
     for (const ReplayBatch::Request& request : batch.requests(record)) {
       Status applied = dispatcher_.replay(

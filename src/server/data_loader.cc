@@ -85,6 +85,7 @@ RdbLoadOptions DataLoader::rdb_options(Overdue overdue, Present present) {
   options.now_ms = target_.clock.now_us() / 1000;
   options.stop = &target_.stop;
   options.delay_us = &target_.delay_us;
+  options.stop = &target_.stop;
   options.progress = [this](std::uint64_t bytes) { note_progress(bytes); };
   options.used_memory = [this](std::uint64_t bytes) { target_.figures.used_memory = bytes; };
   options.function = [this, present](ByteView source) {
