@@ -32,6 +32,7 @@ class ParallelReplayer::Applier {
           const Clock& clock, const ParallelReplayOptions& options)
       : number_(number),
         keyspace_(keyspace),
+        stop_(options.stop),
         delay_(options.delay_us),
         host_(options.make_host()),
         dispatcher_(keyspace, commands, journal, clock, *host_, system_random()) {
@@ -62,7 +63,7 @@ class ParallelReplayer::Applier {
 
  private:
   Status apply(const ReplayBatch& batch, const ReplayBatch::Record& record) {
-    if (options_.stop && options_.stop->load(std::memory_order_relaxed)) [[unlikely]] {
+    if (stop_ && stop_->load(std::memory_order_relaxed)) [[unlikely]] {
       return Error(ErrorCode::kIo, "the server is stopping");
     }
     session_.identity.db = record.foreign ? record.db : 0;
@@ -102,6 +103,7 @@ class ParallelReplayer::Applier {
 
   const unsigned number_;
   Keyspace& keyspace_;
+  const std::atomic<bool>* stop_;
   LoadDelay delay_;
   std::unique_ptr<DispatchHost> host_;
   Dispatcher dispatcher_;

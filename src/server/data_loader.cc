@@ -85,7 +85,6 @@ RdbLoadOptions DataLoader::rdb_options(Overdue overdue, Present present) {
   options.now_ms = target_.clock.now_us() / 1000;
   options.stop = &target_.stop;
   options.delay_us = &target_.delay_us;
-  options.stop = &target_.stop;
   options.progress = [this](std::uint64_t bytes) { note_progress(bytes); };
   options.used_memory = [this](std::uint64_t bytes) { target_.figures.used_memory = bytes; };
   options.function = [this, present](ByteView source) {
@@ -146,6 +145,7 @@ ParallelReplayer& DataLoader::replayer() {
   options.make_host = [this] { return std::make_unique<LoadHost>(target_.scripting); };
   options.on_thread = [](unsigned number) { name_thread("loader " + std::to_string(number)); };
   options.delay_us = &target_.delay_us;
+  options.stop = &target_.stop;
   replayer_ = std::make_unique<ParallelReplayer>(target_.keyspace, target_.commands,
                                                  target_.journal, target_.clock,
                                                  std::move(options));
