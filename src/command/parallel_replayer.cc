@@ -66,7 +66,12 @@ class ParallelReplayer::Applier {
     if (stop_ && stop_->load(std::memory_order_relaxed)) [[unlikely]] {
       return Error(ErrorCode::kIo, "the server is stopping");
     }
-    session_.identity.db = record.foreign ? record.db : 0;
+    if (record.db >= keyspace_.databases()) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("the record that ends at {} is of database {}, and there are {}",
+                               record.lsn, record.db, keyspace_.databases()));
+    }
+    session_.identity.db = record.db;
     for (const ReplayBatch::Request& request : batch.requests(record)) {
       Status applied = dispatcher_.replay(
           session_, ReplayedRequest{.row = *request.row,
