@@ -5,37 +5,11 @@
 #include <vector>
 
 #include "persistence/segment.h"
+#include "persistence/timeline_snapshots.h"
 #include "src/base/log.h"
 
 namespace memoir {
 namespace {
-
-// The timeline that is to be continued, and who it is to other servers.
-struct Present {
-  std::uint32_t timeline = 0;
-  Lsn first_lsn = 0;
-  Bytes replication_id;  // when it began; empty if its first segment cannot be read
-};
-
-Present describe(FileSystem& files, const Timeline& timeline) {
-  Present present{.timeline = timeline.number,
-                  .first_lsn = timeline.segments.front().first_lsn,
-                  .replication_id = {}};
-  // Damage there is for the reading of the journal to tell.
-  auto first = SegmentReader::open(files, timeline.segments.front().path, kSegmentHeaderBytes);
-  if (first) present.replication_id = Bytes((*first)->header().replication());
-  return present;
-}
-
-// Whether a snapshot is one of a timeline's own moments. The same id and offset mean the same data
-// wherever they were written, so a timeline that began at a snapshot of an older one owns it; and
-// a file that does not tell is what the timeline began with, if it is where that begins.
-bool belongs_to(const SnapshotOrigin& origin, Lsn lsn, const Present& present) {
-  if (origin.lsn && *origin.lsn != lsn) return false;
-  if (origin.timeline && *origin.timeline == present.timeline) return true;
-  if (!origin.replication_id.empty()) return origin.replication_id == present.replication_id;
-  return !origin.timeline && lsn == present.first_lsn;
-}
 
 class DataRecovery {
  public:
@@ -56,7 +30,7 @@ class DataRecovery {
         none.journal.lock = *std::move(lock);
         return none;
       }
-      const Present present = describe(files_, timelines->back());
+      const TimelineStart present = describe_timeline(files_, timelines->back());
       auto start = choose(present);
       if (!start) return start.error();
       auto journal = recover_journal(files_, directory, *std::move(lock),
@@ -95,7 +69,7 @@ class DataRecovery {
   }
 
   // Loads the snapshot to start from and returns its LSN; none: the journal alone is all there is.
-  Result<std::optional<Lsn>> choose(const Present& present);
+  Result<std::optional<Lsn>> choose(const TimelineStart& present);
 
  private:
   void leave_aside(const SnapshotFile& file, const Error& why) {
@@ -130,14 +104,14 @@ class DataRecovery {
   SnapshotFile newest_damaged_;
 };
 
-Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
+Result<std::optional<Lsn>> DataRecovery::choose(const TimelineStart& present) {
   auto loaded = load_newest([&](const SnapshotFile& file, const SnapshotOrigin& origin) {
     if (!belongs_to(origin, file.lsn, present)) {
       log_notice("Snapshot {} is not used: it belongs to timeline {} of {}, the journal is "
                  "timeline {} of {}",
                  file.name, origin.timeline.value_or(0),
                  origin.replication_id.empty() ? "nobody" : origin.replication_id,
-                 present.timeline, present.replication_id);
+                 present.number, present.replication_id);
       return false;
     }
     if (file.lsn < present.first_lsn) {
@@ -158,7 +132,7 @@ Result<std::optional<Lsn>> DataRecovery::choose(const Present& present) {
                            "there is no sound snapshot of it at or behind that ({} damaged). "
                            "Missing is {} or a later one; put it back into {}, or look at what "
                            "there is with 'memoir-journal verify'",
-                           present.timeline, present.first_lsn, damaged_,
+                           present.number, present.first_lsn, damaged_,
                            snapshot_name(present.first_lsn), options_.directory));
 }
 
@@ -175,7 +149,7 @@ Result<RecoveredData> recover_data(FileSystem& files, const DataRecoveryOptions&
 
 Result<std::optional<Lsn>> load_snapshot_of(FileSystem& files, const DataRecoveryOptions& options,
                                             const Timeline& timeline, DataSink& sink) {
-  return DataRecovery(files, options, sink).choose(describe(files, timeline));
+  return DataRecovery(files, options, sink).choose(describe_timeline(files, timeline));
 }
 
 Result<std::optional<LoadedSnapshot>> load_newest_snapshot(FileSystem& files,

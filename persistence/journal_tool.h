@@ -12,6 +12,7 @@
 
 #include "persistence/file.h"
 #include "persistence/segment.h"
+#include "src/base/moment.h"
 
 namespace memoir::tool {
 
@@ -27,6 +28,10 @@ struct Options {
   std::optional<std::uint64_t> timeline;
   bool session_info = false;
   bool yes = false;
+  bool aof = false;
+  bool json = false;
+  std::optional<Moment> at;
+  std::string output;
   std::vector<std::string> paths;
 };
 
@@ -44,8 +49,13 @@ struct Target {
 // kNotFound if there is no journal; kCorrupt or kTruncated if the path is a damaged segment.
 Result<Target> find_target(FileSystem& files, const std::string& path);
 
+// The timeline that --timeline names, else the newest; null, with a complaint, if there is none.
+const Timeline* find_timeline(const Target& target, const Options& options);
+
 int print(FileSystem& files, const Options& options);
 int verify(FileSystem& files, const Options& options);
 int repair(FileSystem& files, const Options& options);
+int export_journal(FileSystem& files, const Options& options);
+int cut(FileSystem& files, const Options& options);
 
 }  // namespace memoir::tool

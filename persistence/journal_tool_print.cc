@@ -157,17 +157,8 @@ int print(FileSystem& files, const Options& options) {
       complain(target.peek_error().text());
       return kFailed;
     }
-    const Timeline* chosen = &target->timelines.back();
-    if (options.timeline) {
-      chosen = nullptr;
-      for (const Timeline& timeline : target->timelines) {
-        if (timeline.number == *options.timeline) chosen = &timeline;
-      }
-      if (chosen == nullptr) {
-        complain(fmt::format("{}: there is no timeline {}", path, *options.timeline));
-        return kFailed;
-      }
-    }
+    const Timeline* chosen = find_timeline(*target, options);
+    if (chosen == nullptr) return kFailed;
     code = std::max(code, print_timeline(files, *chosen, target->until, options));
   }
   return code;

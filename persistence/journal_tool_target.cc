@@ -63,4 +63,13 @@ Result<Target> find_target(FileSystem& files, const std::string& path) {
                path + ": no journal here (a journal is 'journal/<8 digits>/<20 digits>.journal')");
 }
 
+const Timeline* find_timeline(const Target& target, const Options& options) {
+  if (!options.timeline) return &target.timelines.back();
+  for (const Timeline& timeline : target.timelines) {
+    if (timeline.number == *options.timeline) return &timeline;
+  }
+  complain(fmt::format("there is no timeline {}", *options.timeline));
+  return nullptr;
+}
+
 }  // namespace memoir::tool

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "persistence/journal_tool.h"
+#include "persistence/journal_tool_snapshots.h"
 #include "persistence/segment_index.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
@@ -108,6 +109,9 @@ int verify(FileSystem& files, const Options& options) {
     }
     for (const Timeline& timeline : target->timelines) {
       code = std::max(code, verify_timeline(files, timeline, target->until));
+    }
+    if (!target->directory.empty()) {
+      code = std::max(code, verify_snapshots(files, target->directory));
     }
   }
   return code;

@@ -59,10 +59,12 @@ Status lset(Context& ctx, Args args, ReplyWriter& reply) {
   const std::int64_t index = args.integer();
   if (args.failed()) return args.status();
   List& list = **edit;
+  const Word& value = args.next_word();
+  // As in Redis before the index is looked at, so that a full listpack is one no longer even if
+  // nothing else changes.
+  list.prepare(value.text.size(), 1, ctx.limits());
   const auto place = place_of(index, list.size());
   if (!place) return Error("ERR index out of range");
-  const Word& value = args.next_word();
-  list.prepare(value.text.size(), 1, ctx.limits());
   list.set(*place, {value.text, value.owner}, ctx.limits());
   list.settle_shrunk(ctx.limits());
   edit->mark_changed("lset");

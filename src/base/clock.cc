@@ -15,5 +15,6 @@ std::int64_t read_us(clockid_t which) {
 
 std::int64_t SystemClock::now_us() const { return read_us(CLOCK_REALTIME); }
 std::int64_t SystemClock::monotonic_us() const { return read_us(CLOCK_MONOTONIC); }
+std::int64_t thread_cpu_us() { return read_us(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace memoir

@@ -32,4 +32,7 @@ class ManualClock final : public Clock {
   std::int64_t now_us_;
 };
 
+// The processor time that the calling thread has used.
+std::int64_t thread_cpu_us();
+
 }  // namespace memoir

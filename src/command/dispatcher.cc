@@ -50,14 +50,17 @@ void append_header(Bytes& out, char type, std::size_t count) {
 Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal,
                        const Clock& clock, DispatchHost& host, std::uint64_t seed)
     : keyspace_(keyspace),
+      slot_(keyspace.take_slot()),
       commands_(commands),
-      journal_(journal),
+      journal_(&journal),
       clock_(clock),
       host_(host),
       random_(seed),
       cycles_per_us_(cycles_per_us()),
       command_stats_(std::make_unique<CommandStats[]>(commands.size())),
       latencies_(std::make_unique<std::atomic<LatencyHistogram*>[]>(commands.size())) {}
+
+Dispatcher::~Dispatcher() { keyspace_.give_back(slot_); }
 
 // --- looking ahead
 // ------------------------------------------------------------------------------------
@@ -130,15 +133,12 @@ void Dispatcher::prefetch_keys() {
     return;
   }
   for (const bool items : {false, true}) {
-    for (const HashedKey& key : hashes_) {
-      const unsigned index = stripe_of(key.hash);
-      Stripe& stripe = keyspace_.stripe(index);
-      if (!stripe.mutex.try_lock()) continue;
-      const EntryTable& table = keyspace_.shard(index, keyspace_.physical(batch_db_)).keys;
+    keyspace_.try_each(slot_, hashes_, [&](const HashedKey& key) {
+      const unsigned physical = keyspace_.physical(batch_db_);
+      const EntryTable& table = keyspace_.shard(stripe_of(key.hash), physical).keys;
       const Bucket* bucket = table.home(key.hash);
       items ? EntryTable::prefetch_items(bucket, key.hash) : prefetch_line(bucket);
-      stripe.mutex.unlock();
-    }
+    });
   }
 }
 
@@ -248,13 +248,13 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
     if (writes) return Error(kSnapshotsFailing);
   }
   if (!settings.stop_writes_on_error) return ok;
-  if (is_write(spec)) return journal_.writable(record_bytes(words));
+  if (is_write(spec)) return journal().writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
     for (const StoredRequest& request : session.transaction.queue) {
       bytes += record_bytes(request.words);
     }
-    return journal_.writable(bytes);
+    return journal().writable(bytes);
   }
   return ok;
 }
@@ -314,8 +314,11 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
   StripeSet set;
   switch (locks) {
     case Locks::kKeys:
-      if (keys.size() == 1 && may_give_up) {
-        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      if (keys.size() == 1) {
+        const unsigned stripe = stripe_of(keys[0].hash);
+        if (may_give_up) return locked.lock_one_unless_busy(stripe);
+        locked.lock_one(stripe);
+        return true;
       }
       for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
       break;
@@ -325,8 +328,8 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
     case Locks::kEach:
       // Its handler waits for each; better it does not begin.
       if (may_give_up && locked.keyspace().locking()) {
-        LockedStripes probe(locked.keyspace());
-        return probe.lock_one_unless_busy(0);
+        if (!locked.lock_one_unless_busy(0)) return false;
+        locked.unlock();
       }
       return true;
     case Locks::kNone:
@@ -342,7 +345,7 @@ RunOutcome Dispatcher::execute(Session& session, const CommandTable::Row& row,
                                std::span<const Word> words, ByteView raw,
                                std::span<const HashedKey> keys, ReplyWriter& reply,
                                const std::shared_ptr<Parked>& again) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   const Patience patience = again ? Patience::kForever : Patience::kUntilBusy;
   if (!lock_for(locked, row.spec->locks_of(words), keys, patience)) [[unlikely]] {
     return reject(session, &row, host_.busy_error(), reply);
@@ -535,7 +538,7 @@ void Dispatcher::append_expired(const Changes& changes) {
 
 Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
                        std::span<const ByteView> more) {
-  const Lsn lsn = journal_.append({.words = words,
+  const Lsn lsn = journal().append({.words = words,
                                    .more = more,
                                    .time_us = time_us,
                                    .session = journal_session(session),
@@ -547,8 +550,8 @@ Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64
 std::uint32_t Dispatcher::journal_session(Session* session) {
   if (!session || session->identity.id == 0) return 0;
   if (session->proxied_journal_session != 0) return session->proxied_journal_session;
-  if (!session->journal_session) {
-    session->journal_session = journal_.open_session({.user = session->user(),
+  if (!session->journal_session.is_of(journal())) {
+    session->journal_session = journal().open_session({.user = session->user(),
                                                       .address = session->address(),
                                                       .client_name = session->client_name()});
   }
@@ -600,7 +603,7 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
 
 Status Dispatcher::replay(Session& session, const ReplayedRequest& request) {
   const CommandTable::Row& row = request.row;
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);
   changes_.clear();
   effects_.clear();

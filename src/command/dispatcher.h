@@ -167,8 +167,8 @@ class Dispatcher {
  public:
   Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal& journal, const Clock& clock,
              DispatchHost& host, std::uint64_t seed);
+  ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
-  Dispatcher& operator=(const Dispatcher&) = delete;
 
   DispatchSettings settings;
 
@@ -200,8 +200,8 @@ class Dispatcher {
   // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
   void count_unserved(Session& session, const Parked& parked, bool failed);
 
-  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
-  // about `budget_us`. Called some times a second. Returns how many were removed.
+  // Removes what has expired in stripes first, first + step, ...; ends after about `budget_us`.
+  // Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -236,8 +236,8 @@ class Dispatcher {
   void count_rejected(const CommandTable::Row* row, ByteView error);
   // The end of a run with nested commands: outer's effects lead back to its database.
   void end_nested(Context& outer);
-  // Where outer's effects stand, and back there: `undo`, which the run's environment named
-  // meanwhile, takes back what nested commands did since, and nobody is told of it.
+  // Where outer's effects stand, and back there: `undo`, the environment's meanwhile, takes back
+  // what nested commands did since, and nobody is told of it.
   struct NestedMark {
     std::size_t effects_bytes, effects_count, events, touched, touched_databases;
     std::uint64_t changes;
@@ -249,8 +249,7 @@ class Dispatcher {
   bool out_of_memory() const { return out_of_memory_; }
   // The time of the request that runs, in microseconds since the Unix epoch.
   std::int64_t run_time_us() const { return now_us_; }
-  // Cycles (src/base/cycles.h) when the request that runs began.
-  std::uint64_t began_cycles() const { return cycles_; }
+  std::uint64_t began_cycles() const { return cycles_; }  // when that request began (cycles.h)
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }
 
@@ -258,7 +257,9 @@ class Dispatcher {
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
-  Journal& journal() { return journal_; }
+  Journal& journal() const { return *journal_.load(std::memory_order_acquire); }
+  // From now on records go there. Any thread, while it holds all stripes.
+  void use_journal(Journal& journal) { journal_.store(&journal, std::memory_order_release); }
   DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
@@ -332,7 +333,6 @@ class Dispatcher {
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
   void remove_overdue();
-
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
   void serve_key(const KeyRef& key);
@@ -359,8 +359,9 @@ class Dispatcher {
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
   Keyspace& keyspace_;
+  Gate::Slot& slot_;  // this dispatcher's at the keyspace's gate
   const CommandTable& commands_;
-  Journal& journal_;
+  std::atomic<Journal*> journal_;
   const Clock& clock_;
   DispatchHost& host_;
   Random random_;

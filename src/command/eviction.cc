@@ -80,7 +80,7 @@ bool Dispatcher::evict_one() {
 // Offers some entries of a stripe to the pool; returns how many.
 unsigned Dispatcher::sample_for_eviction(unsigned stripe) {
   const EvictionPolicy policy = settings.maxmemory_policy;
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   const RunEnvironment env = environment(locked);
   locked.lock_one(stripe);
   unsigned sampled = 0;
@@ -106,7 +106,7 @@ unsigned Dispatcher::sample_for_eviction(unsigned stripe) {
 }
 
 bool Dispatcher::evict_key(const EvictionPool::Candidate& candidate) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   locked.lock_one(stripe_of(hash_in_memory(candidate.key)));
   changes_.clear();
   RunEnvironment env = environment(locked);

@@ -38,7 +38,7 @@ std::size_t Dispatcher::expire_some(unsigned first, unsigned step, std::int64_t 
 
 // Whether a stripe has anything with an expiry: one lock instead of one for each database.
 bool Dispatcher::has_expiries(unsigned stripe) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   locked.lock_one(stripe);
   for (unsigned db = 0; db < keyspace_.databases(); ++db) {
     const Shard& shard = locked.shard_at(stripe, db);
@@ -49,7 +49,7 @@ bool Dispatcher::has_expiries(unsigned stripe) {
 
 // Samples one table once; returns how many keys were removed.
 std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   locked.lock_one(stripe);
   const EntryTable& expires = locked.shard_at(stripe, db).expires;
   if (expires.empty()) return 0;
@@ -70,7 +70,7 @@ std::size_t Dispatcher::expire_in(unsigned stripe, unsigned db) {
 
 // The same for members; returns how many were removed.
 std::size_t Dispatcher::expire_members_in(unsigned stripe, unsigned db) {
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   locked.lock_one(stripe);
   const Shard& shard = locked.shard_at(stripe, db);
   if (shard.member_expires_size() == 0) return 0;
@@ -111,7 +111,7 @@ void Dispatcher::remove_overdue() {
   const std::vector<KeyRef> overdue = std::exchange(changes_.overdue, {});
   if (settings.expiry != ExpiryMode::kDelete) return;
   for (const KeyRef& key : overdue) {
-    LockedStripes locked(keyspace_);
+    LockedStripes locked(keyspace_, slot_);
     locked.lock_one(stripe_of(hash_in_memory(key.key)));
     changes_.clear();
     RunEnvironment env = environment(locked);

@@ -125,7 +125,7 @@ bool Dispatcher::forget_one_tracked() {
   const auto start = static_cast<unsigned>(random_.below(kStripes));
   for (unsigned i = 0; i < kStripes; ++i) {
     const unsigned index = (start + i) % kStripes;
-    LockedStripes locked(keyspace_);
+    LockedStripes locked(keyspace_, slot_);
     locked.lock_one(index);
     Stripe& stripe = locked.stripe(index);
     if (!stripe.has_trackers) continue;

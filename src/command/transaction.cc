@@ -267,7 +267,7 @@ Status Dispatcher::run_transaction(Context& ctx, Transaction& done, UndoLog& und
   }
   for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
 
-  LockedStripes locked(keyspace_);
+  LockedStripes locked(keyspace_, slot_);
   if (!locked.lock_unless_busy(set)) [[unlikely]] {
     discard(session);
     return Error(aborted_exec(host_.busy_error().text()));
@@ -415,7 +415,8 @@ void Dispatcher::unwatch(Session& session) {
   }
   StripeSet set;
   for (const WatchedKey& key : session.watched) set.add(stripe_of(hash_in_memory(key.key)));
-  const LockedStripes locked(keyspace_, set);
+  LockedStripes locked(keyspace_, slot_);
+  locked.lock(set);
   remove_watches(session);
 }
 

@@ -109,7 +109,8 @@ void Dispatcher::count_unserved(Session& session, const Parked& parked, bool fai
 void Dispatcher::remove_parked(const Parked& parked) {
   StripeSet set;
   for (const KeyRef& key : parked.keys) set.add(stripe_of(hash_in_memory(key.key)));
-  const LockedStripes locked(keyspace_, set);
+  LockedStripes locked(keyspace_, slot_);
+  locked.lock(set);
   for (const KeyRef& key : parked.keys) {
     Stripe& stripe = keyspace_.stripe(stripe_of(hash_in_memory(key.key)));
     auto& queues = static_cast<WaitQueues&>(*stripe.waiters);
@@ -141,7 +142,7 @@ void Dispatcher::serve_key(const KeyRef& key) {
   for (std::size_t i = 0; i == 0 || i < waiting.size(); ++i) {
     std::optional<TypeId> type;
     {
-      LockedStripes locked(keyspace_);
+      LockedStripes locked(keyspace_, slot_);
       locked.lock_one(stripe_of(hash));
       Stripe& stripe = locked.stripe(stripe_of(hash));
       if (!stripe.has_waiters) return;

@@ -26,19 +26,29 @@ struct Connection::Handle {
 
 Connection::Connection(Loop& loop, Socket socket, ConnectionEvents& events,
                        std::unique_ptr<TlsStream> tls)
-    : handle_(new Handle{{}, this}),
-      socket_(std::move(socket)),
-      tls_(std::move(tls)),
-      events_(events) {
+    : socket_(std::move(socket)), tls_(std::move(tls)), events_(events) {
+  attach(loop);
+}
+
+Connection::~Connection() {
+  if (handle_) detach();
+}
+
+void Connection::attach(Loop& loop) {
+  handle_ = new Handle{{}, this};
   ASSERT(uv_poll_init(loop.native(), &handle_->poll, socket_.fd()) == 0);
   handle_->poll.data = handle_;
   watch();
 }
 
-Connection::~Connection() {
+// Closing the handle takes the socket from the loop's watch at once; its memory goes with the
+// close callback.
+void Connection::detach() {
+  watched_ = 0;
   handle_->owner = nullptr;
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  handle_ = nullptr;
 }
 
 // TLS may need the socket ready the other way. Bytes that lie ready in the stream do not show at

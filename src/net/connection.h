@@ -41,6 +41,11 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  // Leaves its loop, on whose thread this is, for another: attach(), on that one's thread. Nothing
+  // is lost in between; only destroying it is allowed meanwhile. Not from within one of its events.
+  void detach();
+  void attach(Loop& loop);
+
   enum class Io : std::uint8_t {
     kDone,
     kWouldBlock,
@@ -82,7 +87,7 @@ class Connection {
   Received receive_tls(char* into, std::size_t size);
   Sent send_tls(std::span<const OutputBuffer::Slice> slices);
 
-  Handle* handle_;
+  Handle* handle_{nullptr};  // null while it is on no loop
   Socket socket_;  // before the stream that uses it
   std::unique_ptr<TlsStream> tls_;
   ConnectionEvents& events_;

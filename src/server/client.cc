@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/cycles.h"
 #include "src/base/log.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
@@ -34,9 +35,10 @@ Client* client_of(Context& ctx) {
 
 Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> status,
                std::unique_ptr<TlsStream> tls)
-    : worker_(worker),
+    : worker_(&worker),
       status_(std::move(status)),
-      connection_(worker.loop(), std::move(socket), *this, std::move(tls)) {
+      connection_(worker.loop(), std::move(socket), *this, std::move(tls)),
+      home_(worker.index()) {
   identity.id = status_->id;
   begin_as_default();
   active_us_ = status_->connected_us;
@@ -46,22 +48,22 @@ Client::Client(Worker& worker, Socket socket, std::shared_ptr<ClientStatus> stat
 Client::~Client() = default;
 
 void Client::set_names(ByteView name) {
-  worker_.server().clients().locked([&] { status_->name = Bytes(name); });
+  worker_->server().clients().locked([&] { status_->name = Bytes(name); });
   // The journal knows the session by its name: the next record declares it anew.
   if (journal_session) has_written_ = true;
   journal_session = {};
 }
 
 void Client::set_library(ByteView name, ByteView version) {
-  worker_.server().clients().locked([&] {
+  worker_->server().clients().locked([&] {
     if (name.data() != nullptr) status_->lib_name = Bytes(name);
     if (version.data() != nullptr) status_->lib_version = Bytes(version);
   });
 }
 
 void Client::reset_state() {
-  worker_.subscriptions().unsubscribe_all(*this);
-  worker_.invalidator().turn_off(*this);
+  worker_->subscriptions().unsubscribe_all(*this);
+  worker_->invalidator().turn_off(*this);
   identity.db = 0;
   identity.resp = Resp::kV2;
   identity.no_touch = false;
@@ -84,7 +86,7 @@ void Client::set_caching(const void* container) {
 
 void Client::remember_reads() {
   const bool remembers = tracking_ && tracking_->remembers();
-  identity.tracker = remembers ? make_tracker(identity.id, worker_.index()) : 0;
+  identity.tracker = remembers ? make_tracker(identity.id, worker_->index()) : 0;
 }
 
 // CLIENT CACHING is for the next request that is not one of CLIENT's own, or the next transaction.
@@ -126,18 +128,18 @@ void Client::on_readable() {
       log_verbose("Reading from client {}: {}", status_->peer, connection_.error_text());
       return close();
   }
-  worker_.refresh_clock();
-  active_us_ = worker_.clock().cached_monotonic_us();
-  worker_.count_input(received.bytes);
+  worker_->refresh_clock();
+  active_us_ = worker_->clock().cached_monotonic_us();
+  worker_->count_input(received.bytes);
   parser_.received(received.bytes);
-  RequestLimits limits = worker_.request_limits();
+  RequestLimits limits = worker_->request_limits();
   limits.authenticated = logged_in();
   Status status = parser_.parse(limits);
   if (!status) input_error_ = std::move(status).error();
-  worker_.touch(*this);
-  if (!parser_.requests().empty()) worker_.dispatcher().prefetch(*this, parser_);
+  worker_->touch(*this);
+  if (!parser_.requests().empty()) worker_->dispatcher().prefetch(*this, parser_);
   run_requests();
-  worker_.dispatcher().forget_batch();
+  worker_->dispatcher().forget_batch();
 }
 
 // A client that closes its sending side after its requests gets what is still held for it.
@@ -150,36 +152,42 @@ void Client::end_of_input() {
 void Client::close_when_sent() {
   close_after_reply_ = true;
   connection_.stop_reading();
-  worker_.touch(*this);
+  worker_->touch(*this);
 }
 
 void Client::run_requests() {
   const std::span<const Request> requests = parser_.requests();
-  const std::uint64_t most = worker_.output_limit(client_class()).hard_bytes;
+  const std::uint64_t most = worker_->output_limit(client_class()).hard_bytes;
   out_.set_limit(most > 0 ? most + kDirectOutputBytes : 0);
   const std::size_t first = next_request_;
+  const std::uint64_t began = cycles_now();
+  const std::int64_t cpu_before_us = load_.measures() ? thread_cpu_us() : -1;
   while (next_request_ < requests.size()) {
     if ((next_request_ & (kCheckEvery - 1)) == kCheckEvery - 1) {
-      worker_.refresh_clock();
+      worker_->refresh_clock();
       check_output_limit();
       if (closed_ || status_->killed.load(std::memory_order_relaxed)) return close();
     }
     if (closed_) return;
-    worker_.follow_config();
+    worker_->follow_config();
     const Request& request = requests[next_request_];
-    if (worker_.server().keyspace().busy() &&
-        worker_.waits_for_script(*this, parser_.words(request))) [[unlikely]] {
+    if (worker_->server().keyspace().busy() &&
+        worker_->waits_for_script(*this, parser_.words(request))) [[unlikely]] {
       blocked_ = Blocked::kByPause;
-      worker_.paused(*this);
+      worker_->paused(*this);
       break;
     }
-    if (worker_.stopping()) [[unlikely]] break;
-    if (worker_.server().pausing() && pause_if_asked(parser_.words(request))) break;
+    if (worker_->stopping()) [[unlikely]] break;
+    if (worker_->server().pausing() && pause_if_asked(parser_.words(request))) break;
     ++next_request_;
     run_request(request);
     if (blocked_ != Blocked::kNot || close_after_reply_) break;
   }
-  worker_.count_commands(next_request_ - first);
+  worker_->count_commands(next_request_ - first);
+  const std::uint64_t cycles = worker_->dispatcher().began_cycles() - began;
+  if (worker_->is_long(cycles) || cpu_before_us >= 0) [[unlikely]] {
+    note_load(next_request_ - first, cycles, cpu_before_us);
+  }
   if (blocked_ != Blocked::kNot) return;
   if (next_request_ == requests.size() || close_after_reply_) {
     next_request_ = 0;
@@ -189,21 +197,35 @@ void Client::run_requests() {
   if (close_after_reply_) close_when_sent();
 }
 
+// A batch took long, or has been measured.
+void Client::note_load(std::size_t requests, std::uint64_t cycles, std::int64_t cpu_before_us) {
+  worker_->refresh_clock();
+  const std::int64_t now_us = worker_->clock().cached_monotonic_us();
+  const std::int64_t limit_us = worker_->config().heavy_command_time;
+  const std::int64_t allowed_us =
+      limit_us > 0 ? LoadWatch::allowed(requests, limit_us) : INT64_MAX;
+  if (cpu_before_us >= 0) {
+    load_.measured(thread_cpu_us() - cpu_before_us, allowed_us, now_us);
+  } else if (static_cast<double>(cycles) >= static_cast<double>(allowed_us) * cycles_per_us()) {
+    load_.suspect(now_us);
+  }
+}
+
 void Client::run_request(const Request& request) {
   reply_begin_ = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
   running_ = true;
-  worker_.set_current(this);
+  worker_->set_current(this);
   const RunOutcome outcome =
-      worker_.dispatcher().run(*this, parser_.words(request), request.raw, reply);
-  worker_.set_current(nullptr);
+      worker_->dispatcher().run(*this, parser_.words(request), request.raw, reply);
+  worker_->set_current(nullptr);
   running_ = false;
   if (stalled_) [[unlikely]] {
     stalled_ = false;
     connection_.set_reading(true);
   }
   // What is being loaded is on disk: nothing needs to wait for it.
-  if (outcome.lsn > lsn_ && !worker_.server().loading()) lsn_ = outcome.lsn;
+  if (outcome.lsn > lsn_ && !worker_->server().loading()) lsn_ = outcome.lsn;
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(reply_begin_);
   if (!pushed_.empty()) out_.append_all(std::move(pushed_));
   if (tracking_) [[unlikely]] use_up_caching();
@@ -220,9 +242,9 @@ void Client::suppress_reply(std::uint64_t begin) {
 }
 
 bool Client::pause_if_asked(std::span<const Word> words) {
-  if (!worker_.server().pauses(*this, words)) return false;
+  if (!worker_->server().pauses(*this, words)) return false;
   blocked_ = Blocked::kByPause;
-  worker_.paused(*this);
+  worker_->paused(*this);
   return true;
 }
 
@@ -230,7 +252,7 @@ void Client::refuse_input(const Error& error) {
   if (error.code() == ErrorCode::kTooLarge) {
     log_warning("Closing client that reached max query buffer length: id={} addr={}", identity.id,
                 status_->peer);
-    worker_.server().count_query_limit_disconnection();
+    worker_->server().count_query_limit_disconnection();
     return close();
   }
   log_verbose("Protocol error ({}) from client: id={} addr={}", error.text(), identity.id,
@@ -242,7 +264,7 @@ void Client::refuse_input(const Error& error) {
 void Client::resume() {
   resuming_ = false;
   if (closed_ || blocked_ != Blocked::kNot) return;
-  worker_.touch(*this);
+  worker_->touch(*this);
   if (!parser_.requests().empty() || input_error_) run_requests();
   if (blocked_ == Blocked::kNot && !close_after_reply_ && !closed_) connection_.set_reading(true);
 }
@@ -255,7 +277,7 @@ void Client::block(Blocked why, std::int64_t deadline_ms, Lsn synced) {
   awaited_sync_ = synced;
   status_->may_be_unblocked = why != Blocked::kOnShutdown && why != Blocked::kOnWorkers &&
                               why != Blocked::kOnMigration;
-  worker_.waiting(*this);
+  worker_->waiting(*this);
 }
 
 void Client::block_on_keys(std::shared_ptr<Parked> parked) {
@@ -276,17 +298,17 @@ void Client::deliver(OutputBuffer&& reply, Lsn lsn) {
 }
 
 bool Client::end_wait(UnblockReason reason) {
-  if (blocked_ == Blocked::kOnKeys && !worker_.dispatcher().withdraw(parked_)) return false;
+  if (blocked_ == Blocked::kOnKeys && !worker_->dispatcher().withdraw(parked_)) return false;
   const std::uint64_t begin = out_.end_position();
   ReplyWriter reply(out_, identity.resp);
   const bool by_error = reason == UnblockReason::kError;
-  if (parked_) worker_.dispatcher().count_unserved(*this, *parked_, by_error);
+  if (parked_) worker_->dispatcher().count_unserved(*this, *parked_, by_error);
   if (by_error) {
     constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-    worker_.failed(kError);
+    worker_->failed(kError);
     reply.error(kError);
   } else {
-    worker_.write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
+    worker_->write_wait_result(*this, parked_ ? parked_->on_timeout : TimeoutReply::kNull, reply);
   }
   leave_wait();
   if (reply_mode_ != ReplyMode::kOn) suppress_reply(begin);
@@ -296,7 +318,7 @@ bool Client::end_wait(UnblockReason reason) {
 }
 
 void Client::leave_wait() {
-  worker_.not_waiting(*this);
+  worker_->not_waiting(*this);
   blocked_ = Blocked::kNot;
   parked_.reset();
   deadline_ms_ = 0;
@@ -306,8 +328,8 @@ void Client::leave_wait() {
 
 void Client::unblock() {
   blocked_ = Blocked::kNot;
-  active_us_ = worker_.clock().cached_monotonic_us();
-  worker_.resume_later(*this);
+  active_us_ = worker_->clock().cached_monotonic_us();
+  worker_->resume_later(*this);
 }
 
 // ---- output -------------------------------------------------------------------------------------
@@ -338,7 +360,7 @@ void Client::append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn)
   } else {
     out.append(message.view());
   }
-  worker_.touch(*this);
+  worker_->touch(*this);
   check_output_limit();
 }
 
@@ -361,7 +383,7 @@ void Client::send(Lsn safe) {
   const std::uint64_t before = out_.begin_position();
   if (before >= limit || connection_.send_blocked()) return;
   const Connection::Io result = connection_.send(out_, limit);
-  worker_.count_output(out_.begin_position() - before);
+  worker_->count_output(out_.begin_position() - before);
   if (result == Connection::Io::kFailed) {
     log_verbose("Error writing to client: {}", connection_.error_text());
     close();
@@ -370,10 +392,10 @@ void Client::send(Lsn safe) {
 
 void Client::on_writable() {
   const std::uint64_t before = out_.begin_position();
-  const Connection::Io result = connection_.send(out_, sendable(worker_.safe()));
-  worker_.count_output(out_.begin_position() - before);
+  const Connection::Io result = connection_.send(out_, sendable(worker_->safe()));
+  worker_->count_output(out_.begin_position() - before);
   if (result == Connection::Io::kFailed) return close();
-  worker_.touch(*this);
+  worker_->touch(*this);
 }
 
 void Client::finish_turn(Lsn safe) {
@@ -417,11 +439,11 @@ void Client::check_output_limit() {
     over_soft_limit_since_us_ = 0;
     return;
   }
-  const OutputBufferLimit& limit = worker_.output_limit(client_class());
+  const OutputBufferLimit& limit = worker_->output_limit(client_class());
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !out_.overflowed()) return;
   bool over = out_.overflowed() || (limit.hard_bytes > 0 && held >= limit.hard_bytes);
   if (limit.soft_bytes > 0 && held >= limit.soft_bytes) {
-    const std::int64_t now_us = worker_.clock().cached_monotonic_us();
+    const std::int64_t now_us = worker_->clock().cached_monotonic_us();
     if (over_soft_limit_since_us_ == 0) over_soft_limit_since_us_ = now_us;
     over |= now_us - over_soft_limit_since_us_ > limit.soft_seconds * 1'000'000;
   } else {
@@ -430,7 +452,7 @@ void Client::check_output_limit() {
   if (!over) return;
   log_warning("Client id={} addr={} closed for overcoming of output buffer limits.", identity.id,
               status_->peer);
-  worker_.server().count_output_limit_disconnection();
+  worker_->server().count_output_limit_disconnection();
   close();
 }
 
@@ -438,8 +460,8 @@ void Client::close() {
   if (closed_) return;
   closed_ = true;
   connection_.stop_reading();
-  worker_.server().clients().account(*status_, 0);
-  worker_.closing(*this);
+  worker_->server().clients().account(*status_, 0);
+  worker_->closing(*this);
 }
 
 // ---- figures ------------------------------------------------------------------------------------
@@ -492,7 +514,7 @@ void Client::publish_output() {
   s.output_items = queued_output_items();
   s.output_memory = queued_output_bytes();
   s.send_blocked = connection_.send_blocked();
-  if (!closed_) worker_.server().clients().account(s, memory_usage());
+  if (!closed_) worker_->server().clients().account(s, memory_usage());
 }
 
 std::size_t Client::memory_usage() const {
@@ -510,7 +532,7 @@ std::size_t Client::memory_usage() const {
 void Client::cron(std::int64_t now_us) {
   if (closed_) return;
   const std::int64_t idle_us = now_us - active_us_;
-  const std::int64_t timeout_s = worker_.idle_timeout_seconds();
+  const std::int64_t timeout_s = worker_->idle_timeout_seconds();
   if (timeout_s > 0 && blocked_ == Blocked::kNot && subscriptions_.total() == 0 &&
       idle_us > timeout_s * 1'000'000) {
     log_verbose("Closing idle client");

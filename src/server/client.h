@@ -6,6 +6,7 @@
 //
 // Belongs to its worker's thread; what others may see is in its ClientStatus. close() only marks
 // it: the worker destroys it at the end of the turn, so lists of clients stay valid during a turn.
+// Between two turns it may change its worker (moving.cc).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "src/net/connection.h"
 #include "src/server/client_registry.h"
 #include "src/server/config.h"
+#include "src/server/load_watch.h"
 #include "src/server/pubsub.h"
 #include "src/server/tracking.h"
 
@@ -50,7 +52,7 @@ class Client final : public Session, private ConnectionEvents {
   ~Client() override;
 
   // --- what handlers use -------------------------------------------------------------------------
-  Worker& worker() const { return worker_; }
+  Worker& worker() const { return *worker_; }
   ClientStatus& status() const { return *status_; }
   ClientSubscriptions& subscriptions() { return subscriptions_; }
   OutputBuffer& out() { return out_; }
@@ -135,6 +137,9 @@ class Client final : public Session, private ConnectionEvents {
   void publish_state();
   void publish_output();
 
+  // Whether another worker may take it over as it is now.
+  bool may_move() const;
+
   // Called a few times a second.
   void cron(std::int64_t now_us);
   ClientClass client_class() const;
@@ -161,6 +166,7 @@ class Client final : public Session, private ConnectionEvents {
 
   void run_requests();
   void run_request(const Request& request);
+  void note_load(std::size_t requests, std::uint64_t cycles, std::int64_t cpu_before_us);
   void suppress_reply(std::uint64_t begin);
   void begin_as_default();
   void append_push(OutputBuffer& out, const SharedBytes& message, Lsn lsn);
@@ -178,7 +184,7 @@ class Client final : public Session, private ConnectionEvents {
   void send(Lsn safe);
   void leave_wait();
 
-  Worker& worker_;
+  Worker* worker_;  // changes when the client moves: moving.cc
   std::shared_ptr<ClientStatus> status_;
   RequestParser parser_;
   OutputBuffer out_;
@@ -204,6 +210,8 @@ class Client final : public Session, private ConnectionEvents {
   std::int64_t over_soft_limit_since_us_{0};
   std::int64_t active_us_{0};
   std::size_t roster_place_{0};  // in the worker's list of clients
+  LoadWatch load_;
+  unsigned home_;  // the worker that it came to first
 
   Blocked blocked_{Blocked::kNot};
   ReplyMode reply_mode_{ReplyMode::kOn};
@@ -222,6 +230,7 @@ class Client final : public Session, private ConnectionEvents {
   bool input_ended_{false};
   bool keep_reply_{false};
   bool closed_{false};
+  bool arrived_{false};  // from another worker, and has done nothing since
 };
 
 // The client whose request or script runs; nullptr for replay.

@@ -39,7 +39,6 @@ enum class UnblockReason : std::uint8_t { kTimeout, kError };
 struct ClientStatus {
   // Constant.
   std::uint64_t id = 0;
-  unsigned worker = 0;
   int fd = -1;
   Bytes peer;
   Bytes local;
@@ -53,6 +52,10 @@ struct ClientStatus {
   Bytes lib_name;
   Bytes lib_version;
   Bytes user = "default";
+
+  // Where orders to the client go: moving.cc.
+  std::atomic<unsigned> worker{0};
+  std::atomic<bool> moving{false};  // on its way to `worker`
 
   // Written by the worker, read by anybody.
   template <class T>

@@ -73,6 +73,8 @@ struct Config {
   bool protected_mode = true;
   Bytes requirepass;
   std::int64_t io_threads = default_io_threads();
+  std::int64_t heavy_command_time = 1000;  // microseconds; 0: clients never move
+  bool move_clients = false;
   std::int64_t socket_mark_id = 0;
   bool repl_disable_tcp_nodelay = false;
   std::array<OutputBufferLimit, 3> client_output_buffer_limits{  // by ClientClass

@@ -41,6 +41,13 @@ constexpr ConfigRow kRows[] = {
                      "io-threads", 1, 128, "threads",
                      "How many threads serve clients. All of them run commands; more than 16 count "
                      "as 16. The default is the number of cores."))),
+    integer<&Config::heavy_command_time>(
+        "heavy-command-time", 0, kIntMax, "microseconds",
+        "A client that runs commands as long as this more than once a second is served by a thread "
+        "apart, so that others do not wait for it; 0 for never. It needs at least two io-threads."),
+    with(kHidden, yes_no<&Config::move_clients>(
+                      "move-clients",
+                      "For tests: clients go to another worker after each of their turns.")),
     immutable(integer<&Config::socket_mark_id>(
         "socket-mark-id", 0, kUnsignedMax, "",
         "The mark (SO_MARK) set on listening sockets; 0 for none.")),

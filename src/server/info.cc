@@ -99,6 +99,7 @@ void write_clients(const InfoSources& from, InfoWriter& to) {
   to.add("clients_in_timeout_table", clients.with_timeout);
   to.add("total_blocking_keys", clients.blocking_keys);
   to.add("total_blocking_keys_on_nokey", clients.blocking_keys_on_no_key);
+  to.add("clients_in_lanes", clients.in_lanes);
 }
 
 void write_replication(const InfoSources& from, InfoWriter& to) {

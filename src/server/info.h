@@ -56,6 +56,7 @@ struct ClientFigures {
   std::size_t recent_max_input_bytes = 0;
   std::size_t recent_max_output_bytes = 0;
   std::size_t blocked = 0;
+  std::size_t in_lanes = 0;  // served apart, for their commands are heavy
   std::size_t tracking = 0;
   std::size_t with_timeout = 0;
   std::size_t blocking_keys = 0;
@@ -95,8 +96,13 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
-  bool rewrite_scheduled = false;
   bool rewriting = false;              // what is being saved is BGREWRITEAOF's
+  bool rewrite_scheduled = false;
+  std::uint64_t rewrites = 0;
+  std::uint64_t failed_rewrites = 0;  // since the last good one
+  std::int64_t last_rewrite_took_s = -1;
+  std::int64_t current_rewrite_took_s = -1;
+  std::uint64_t snapshot_bytes = 0;  // of the newest
   std::uint64_t save_keys_done = 0;    // of the one under way
   std::uint64_t save_keys_total = 0;
   std::size_t save_extra_bytes = 0;    // memory it took for what writers changed meanwhile, at most

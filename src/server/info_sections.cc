@@ -119,7 +119,7 @@ void write_loading(const PersistenceFigures& persistence, std::int64_t now_s, In
 
 void write_journal(const PersistenceFigures& persistence, InfoWriter& to) {
   to.add("aof_current_size", persistence.journal_bytes);
-  to.add("aof_base_size", 0);
+  to.add("aof_base_size", persistence.snapshot_bytes);
   to.add("aof_pending_rewrite", 0);
   to.add("aof_buffer_length", persistence.journal.pending_bytes);
   to.add("aof_pending_bio_fsync",
@@ -180,13 +180,13 @@ void write_persistence(const InfoSources& from, InfoWriter& to) {
   to.add("aof_enabled", persistence.journal_on ? 1 : 0);
   to.add("aof_rewrite_in_progress", persistence.rewriting ? 1 : 0);
   to.add("aof_rewrite_scheduled", persistence.rewrite_scheduled ? 1 : 0);
-  to.add("aof_last_rewrite_time_sec", -1);
-  to.add("aof_current_rewrite_time_sec", -1);
-  to.add("aof_last_bgrewrite_status", "ok");
-  to.add("aof_rewrites", 0);
-  to.add("aof_rewrites_consecutive_failures", 0);
+  to.add("aof_last_rewrite_time_sec", persistence.last_rewrite_took_s);
+  to.add("aof_current_rewrite_time_sec", persistence.current_rewrite_took_s);
+  to.add("aof_last_bgrewrite_status", verdict(persistence.failed_rewrites == 0));
+  to.add("aof_rewrites", persistence.rewrites);
+  to.add("aof_rewrites_consecutive_failures", persistence.failed_rewrites);
   to.add("aof_last_write_status", verdict(persistence.journal_writes_good));
-  to.add("aof_last_cow_size", 0);
+  to.add("aof_last_cow_size", persistence.last_save_extra_bytes);
   to.add("module_fork_in_progress", 0);
   to.add("module_fork_last_cow_size", 0);
   if (persistence.journal_on) write_journal(persistence, to);

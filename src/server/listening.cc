@@ -252,7 +252,7 @@ void Server::accept(Socket socket, Transport transport) {
     stream = std::make_unique<TlsStream>(tls_context_, socket.fd());
   }
   Worker& worker = *workers_[next_worker_];
-  next_worker_ = (next_worker_ + 1) % worker_count();
+  next_worker_ = (next_worker_ + 1) % io_worker_count();
   if (worker.index() == 0) {
     return worker.add_client(std::move(socket), std::move(status), std::move(stream));
   }

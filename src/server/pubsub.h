@@ -28,7 +28,8 @@ namespace memoir {
 
 class Client;
 
-inline constexpr unsigned kWorkersMax = 128;
+inline constexpr unsigned kIoWorkersMax = 64;
+inline constexpr unsigned kWorkersMax = 2 * kIoWorkersMax;
 using WorkerSet = std::bitset<kWorkersMax>;
 
 enum class Topic : std::uint8_t { kChannel, kPattern, kShardChannel };

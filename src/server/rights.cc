@@ -10,7 +10,7 @@ namespace memoir {
 // ---- a client's user ----------------------------------------------------------------------------
 
 void Client::begin_as_default() {
-  const UserPointer user = worker_.server().users().default_user();
+  const UserPointer user = worker_->server().users().default_user();
   become(user);
   authenticated_ = user->needs_no_password() && user->enabled();
   rights_version_ = 0;
@@ -23,7 +23,7 @@ void Client::become(UserPointer user) {
   authenticated_ = true;
   rights_version_ = 0;
   if (another) {
-    worker_.server().clients().locked([&] { status_->user = user_->name(); });
+    worker_->server().clients().locked([&] { status_->user = user_->name(); });
     // The journal knows the session by its user: the next record declares it anew.
     if (journal_session) has_written_ = true;
     journal_session = {};
@@ -32,7 +32,7 @@ void Client::become(UserPointer user) {
 }
 
 void Client::follow_rights() {
-  const Users& users = worker_.server().users();
+  const Users& users = worker_->server().users();
   if (rights_version_ == users.version()) return;
   // Read first: what changes while we look is seen the next time.
   rights_version_ = users.version();

@@ -84,10 +84,12 @@ Server::Server(Config config, ServerOptions options)
       command_ids_(number_commands()),
       users_(command_ids_),
       scripting_(kRedisVersion),
+      io_workers_(static_cast<unsigned>(
+          std::clamp<std::int64_t>(config_.current()->io_threads, 1, kIoWorkersMax))),
       startup_memory_(allocated_bytes()) {
   const auto now = config_.current();
-  const auto workers =
-      static_cast<unsigned>(std::clamp<std::int64_t>(now->io_threads, 1, kWorkersMax));
+  // As many lanes, so that heavy clients alone may use the whole machine too.
+  const unsigned workers = io_workers_ == 1 ? 1 : 2 * io_workers_;
   keyspace_.limits = encoding_limits(*now);
   keyspace_.rdb.compression = now->rdbcompression;
   idle_journal_ = make_null_journal(random_hex(40), 0,
@@ -179,6 +181,9 @@ void Server::register_hooks() {
   config_.on_change({"appendfsync"}, [this](const Config&, const Config& to) {
     journal().set_mode(sync_mode(to));
     return Status(ok);
+  });
+  config_.on_change({"appendonly"}, [this](const Config&, const Config& to) {
+    return turn_journal(to.appendonly);
   });
   config_.on_change({"journal-segment-size"}, [this](const Config&, const Config& to) {
     if (file_journal_) {
@@ -293,7 +298,8 @@ int Server::run() {
   watch_signals();
   for (unsigned i = 1; i < worker_count(); ++i) {
     threads_.emplace_back([this, i] {
-      name_thread("worker " + std::to_string(i));
+      name_thread(i < io_workers_ ? "worker " + std::to_string(i)
+                                  : "lane " + std::to_string(i - io_workers_));
       workers_[i]->run();
     });
   }
@@ -308,6 +314,7 @@ int Server::run() {
 }
 
 void Server::ready() {
+  snapshots_->set_after_verified([this](Lsn) { after_snapshot(); });
   snapshots_->ready();
   if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
   if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");

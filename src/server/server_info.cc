@@ -95,7 +95,7 @@ void Server::fill_info(std::uint32_t sections, InfoSources& sources) {
   sources.server.config_file = options_.config_file;
   sources.server.now_us = clock_.now_us();
   sources.server.started_us = started_us_;
-  sources.server.workers = worker_count();
+  sources.server.workers = io_worker_count();
   sources.server.supervised = options_.supervised;
   sources.server.listeners = listener_lines();
   fill_process_figures(sources);
@@ -123,7 +123,10 @@ void Server::fill_clients(InfoSources& sources) {
   });
   sources.memory.clients = clients_.memory();
   sources.clients.tracking = static_cast<std::size_t>(tracking_clients());
-  each_worker([&](Worker& worker) { sources.clients.blocked += read(worker.stats().blocked); });
+  each_worker([&](Worker& worker) {
+    sources.clients.blocked += read(worker.stats().blocked);
+    if (worker.is_lane()) sources.clients.in_lanes += worker.client_count();
+  });
   sources.memory.overhead = startup_memory_ + sources.memory.clients;
 }
 

@@ -1,4 +1,4 @@
-// SAVE, BGSAVE and LASTSAVE.
+// SAVE, BGSAVE, BGREWRITEAOF and LASTSAVE.
 #include "protocol/reply_writer.h"
 #include "src/server/server.h"
 #include "src/server/server_row.h"
@@ -42,6 +42,20 @@ Status bgsave(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+// BGREWRITEAOF
+// The journal is never rewritten; what makes a start short is a snapshot, so one is taken.
+Status bgrewriteaof(Context& ctx, Args, ReplyWriter& reply) {
+  Snapshots& snapshots = server_of(ctx).snapshots();
+  if (snapshots.saving() && snapshots.reason() == Snapshots::Why::kRewrite) {
+    return Error("ERR Background append only file rewriting already in progress");
+  }
+  const bool begun = snapshots.begin_or_schedule(Snapshots::Why::kRewrite);
+  reply.simple(begun && !ctx.in_transaction()
+                   ? "Background append only file rewriting started"
+                   : "Background append only file rewriting scheduled");
+  return ok;
+}
+
 // LASTSAVE
 Status lastsave(Context& ctx, Args, ReplyWriter& reply) {
   reply.integer(server_of(ctx).snapshots().last_save_s());
@@ -59,6 +73,8 @@ constexpr CommandSpec kCommands[] = {
                         "O(N) where N is the total number of keys in all databases")),
     row("bgsave", at_least(1), kAdmin | kNoScript | kNoAsyncLoading, bgsave, "[SCHEDULE]",
         "Asynchronously saves the database(s) to disk.", "1.0.0"),
+    row("bgrewriteaof", exactly(1), kAdmin | kNoScript | kNoAsyncLoading, bgrewriteaof, "",
+        "Asynchronously rewrites the append-only file to disk.", "1.0.0", "O(1)"),
     row("lastsave", exactly(1), kLoading | kStale | kFast | kAdminCategory, lastsave, "",
         "Returns the Unix timestamp of the last successful save to disk.", "1.0.0", "O(1)",
         "nondeterministic_output"),

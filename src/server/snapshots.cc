@@ -127,7 +127,13 @@ bool Snapshots::begin(Why why) {
   called_off_ = stopping_.load();
   began_us_ = server_.clock().now_us();
   last_try_s_ = server_.clock().now_us() / 1'000'000;
-  log_notice("Background saving started");
+  if (why == Why::kRewrite) {
+    rewrites_.fetch_add(1);
+    log_notice("Background append only file rewriting started: a snapshot is what the journal is "
+               "rewritten to");
+  } else {
+    log_notice("Background saving started");
+  }
   post();
   return true;
 }
@@ -310,10 +316,13 @@ Status Snapshots::wait_until_synced(Lsn lsn) {
 }
 
 void Snapshots::finished(const Job& job, const Status& done) {
-  last_took_s_ = (server_.clock().now_us() - began_us_) / 1'000'000;
+  const std::int64_t took_s = (server_.clock().now_us() - began_us_) / 1'000'000;
+  const bool rewrite = job.why == Why::kRewrite;
+  (rewrite ? last_rewrite_took_s_ : last_took_s_) = took_s;
+  if (rewrite) failed_rewrites_ = done ? 0 : failed_rewrites_ + 1;
   if (done) {
-    log_notice("Background saving terminated with success");
-    if (job.why == Why::kRewrite) log_notice("Background AOF rewrite finished successfully");
+    log_notice("{}", rewrite ? "Background AOF rewrite finished successfully"
+                             : "Background saving terminated with success");
   } else if (called_off_) {
     log_warning("Background saving was called off");
   } else {
@@ -418,17 +427,22 @@ void Snapshots::call_off() {
 void Snapshots::fill(PersistenceFigures& p) {
   p.saving = saving();
   p.rewriting = p.saving && why_ == Why::kRewrite;
-  p.rewrite_scheduled = scheduled_ && scheduled_why_ == Why::kRewrite;
   p.last_save_s = last_save_s_;
   p.last_save_good = last_good_;
   p.last_save_took_s = last_took_s_;
   p.saves = saves_;
+  p.rewrite_scheduled = scheduled_ && scheduled_why_ == Why::kRewrite;
+  p.rewrites = rewrites_;
+  p.failed_rewrites = failed_rewrites_;
+  p.last_rewrite_took_s = last_rewrite_took_s_;
+  p.snapshot_bytes = saved_bytes_;
   p.last_save_extra_bytes = last_pending_max_;
   const std::uint64_t now = changes();
   const std::uint64_t saved = saved_changes_;
   p.changes_since_save = now > saved ? now - saved : 0;
   if (!p.saving) return;
-  p.current_save_took_s = (server_.clock().now_us() - began_us_) / 1'000'000;
+  (p.rewriting ? p.current_rewrite_took_s : p.current_save_took_s) =
+      (server_.clock().now_us() - began_us_) / 1'000'000;
   const std::lock_guard lock(mutex_);
   if (!walk_) return;
   p.save_keys_done = walk_->keys_done();

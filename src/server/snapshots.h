@@ -117,6 +117,10 @@ class Snapshots {
   std::atomic<Lsn> saved_lsn_{0};
   std::atomic<std::uint64_t> saved_bytes_{0};
   std::atomic<std::size_t> last_pending_max_{0};
+  // Of those that BGREWRITEAOF asked for.
+  std::atomic<std::uint64_t> rewrites_{0};
+  std::atomic<std::uint64_t> failed_rewrites_{0};  // since the last good one
+  std::atomic<std::int64_t> last_rewrite_took_s_{-1};
   std::function<void(Lsn)> after_verified_;
   std::thread thread_;
 };

@@ -314,22 +314,30 @@ void Invalidator::redirect_elsewhere(Client& client, InvalidationMessage& messag
                                      std::uint64_t lsn) {
   const std::uint64_t redirection = client.tracking()->redirection;
   const auto status = worker_.server().clients().find(redirection);
-  if (!status || status->killed || status->worker == worker_.index()) {
-    return redirection_broken(client);
+  const bool killed = status && status->killed;
+  const auto order = [&mine = worker_, redirection, id = client.identity.id, keys = message.keys(),
+                      lsn](Worker& there) {
+    deliver_redirected(there, {redirection, keys, lsn}, mine, id);
+  };
+  if (killed || !worker_.follow(redirection, order)) redirection_broken(client);
+}
+
+// On the worker where the target is expected; `owner` is the client that tracks, of `owners`.
+void Invalidator::deliver_redirected(Worker& there, const Redirected& message, Worker& owners,
+                                     std::uint64_t owner) {
+  if (Client* target = there.find_client(message.target)) {
+    InvalidationMessage again(message.keys);
+    return send_redirected(*target, again, message.lsn);
   }
-  Worker& other = worker_.server().worker(status->worker);
-  other.loop().post([&other, &mine = worker_, redirection, id = client.identity.id,
-                     keys = message.keys(), lsn] {
-    other.clock().refresh();
-    if (Client* target = other.find_client(redirection)) {
-      InvalidationMessage again(keys);
-      return send_redirected(*target, again, lsn);
-    }
-    mine.loop().post([&mine, redirection, id] {
-      Client* owner = mine.find_client(id);
-      const bool same = owner && owner->tracking() && owner->tracking()->redirection == redirection;
-      if (same) mine.invalidator().redirection_broken(*owner);
-    });
+  const auto order = [message, &owners, owner](Worker& next) {
+    deliver_redirected(next, message, owners, owner);
+  };
+  if (there.follow(message.target, order)) return;
+  owners.loop().post([&owners, target = message.target, owner] {
+    Client* client = owners.find_client(owner);
+    const bool same =
+        client && client->tracking() && client->tracking()->redirection == target;
+    if (same) owners.invalidator().redirection_broken(*client);
   });
 }
 

@@ -128,6 +128,13 @@ class Invalidator {
   void send(Client& client, InvalidationMessage& message, std::uint64_t lsn);
   static void send_redirected(Client& target, InvalidationMessage& message, std::uint64_t lsn);
   void redirect_elsewhere(Client& client, InvalidationMessage& message, std::uint64_t lsn);
+  struct Redirected {
+    std::uint64_t target;
+    Bytes keys;  // InvalidationMessage::keys()
+    std::uint64_t lsn;
+  };
+  static void deliver_redirected(Worker& there, const Redirected& message, Worker& owners,
+                                 std::uint64_t owner);
   void redirection_broken(Client& client);
 
   Worker& worker_;

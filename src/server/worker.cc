@@ -91,6 +91,10 @@ void Worker::take_config() {
   request_limits_.bulk_bytes_max = static_cast<std::size_t>(config_->proto_max_bulk_len);
   request_limits_.query_buffer_max = static_cast<std::size_t>(config_->client_query_buffer_limit);
   dispatcher_->settings = dispatch_settings();
+  const bool watched = config_->heavy_command_time > 0 && server_.io_worker_count() > 1;
+  long_cycles_ = watched ? static_cast<std::int64_t>(
+                               static_cast<double>(config_->heavy_command_time) * cycles_per_us())
+                         : INT64_MAX;
   if (config_->hz != cron_hz_) {
     cron_hz_ = config_->hz;
     const std::chrono::milliseconds interval(1000 / cron_hz_);
@@ -134,13 +138,25 @@ void Worker::add_client(Socket socket, std::shared_ptr<ClientStatus> status,
   if (stopping_) return;
   clock_.refresh();
   follow_config();
-  const std::uint64_t id = status->id;
   auto client =
       std::make_unique<Client>(*this, std::move(socket), std::move(status), std::move(tls));
   server_.clients().add(client->status_);
+  join_roster(std::move(client));
+}
+
+void Worker::join_roster(std::unique_ptr<Client> client) {
   client->roster_place_ = roster_.size();
   roster_.push_back(client.get());
-  clients_.emplace(id, std::move(client));
+  clients_.emplace(client->identity.id, std::move(client));
+  KeyspaceStats::bump(stats_.clients);
+}
+
+void Worker::leave_roster(Client& client) {
+  Client* const last = roster_.back();
+  last->roster_place_ = client.roster_place_;
+  roster_[client.roster_place_] = last;
+  roster_.pop_back();
+  stats_.clients.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Client* Worker::find_client(std::uint64_t id) {
@@ -149,12 +165,16 @@ Client* Worker::find_client(std::uint64_t id) {
 }
 
 void Worker::kill(std::uint64_t id) {
-  if (Client* client = find_client(id)) client->close();
+  if (Client* client = find_client(id)) return client->close();
+  follow(id, [id](Worker& to) { to.kill(id); });
 }
 
 void Worker::unblock(std::uint64_t id, UnblockReason reason) {
   Client* client = find_client(id);
-  if (!client) return;
+  if (!client) {
+    follow(id, [id, reason](Worker& to) { to.unblock(id, reason); });
+    return;
+  }
   if (within_) {  // to withdraw its request needs stripes
     unblocking_.emplace_back(id, reason);
     return;
@@ -188,10 +208,7 @@ void Worker::destroy(Client& client) {
   if (client.gated_) std::erase(gated_, &client);
   server_.clients().remove(client.identity.id);
   server_.clients().left();
-  Client* const last = roster_.back();
-  last->roster_place_ = client.roster_place_;
-  roster_[client.roster_place_] = last;
-  roster_.pop_back();
+  leave_roster(client);
   clients_.erase(client.identity.id);
 }
 
@@ -212,6 +229,7 @@ void Worker::end_of_turn() {
   write_journal(active);
   send_outputs();
   server_.limit_client_memory(*this);
+  if (!movers_.empty()) hand_over_movers();
   if (busy_told_ && active) loop_.do_not_wait();
   if (!active) tell_busy(false);
   if (!closing_.empty()) destroy_closed();
@@ -281,6 +299,7 @@ void Worker::send_outputs() {
   const Lsn safe = this->safe();
   if (!gated_.empty()) release_gated(safe);
   // finish_turn() may close clients but touches none.
+  const bool all_move = config_->move_clients && server_.worker_count() > 1;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     Client& client = *touched_[i];
@@ -289,6 +308,10 @@ void Worker::send_outputs() {
       continue;
     }
     client.finish_turn(safe);
+    const bool arrived = std::exchange(client.arrived_, false);
+    if (client.load_.wish() != LoadWatch::Wish::kStay || all_move) [[unlikely]] {
+      if (!within_ && !arrived) movers_.push_back(&client);
+    }
     if (client.gated_by() != 0 && !client.gated_) {
       client.gated_ = true;
       gated_.push_back(&client);
@@ -715,7 +738,7 @@ void Worker::clients_cron(std::int64_t now_us) {
 
 // As in Redis a quarter of the time at most, more by active-expire-effort.
 void Worker::start_expiry() {
-  if (!dispatcher_->settings.active_expire || server_.pausing()) return;
+  if (!dispatcher_->settings.active_expire || server_.pausing() || is_lane()) return;
   const std::int64_t percent = 25 + 2 * (config_->active_expire_effort - 1);
   expire_left_us_ = 1'000'000 / cron_hz_ * percent / 100;
 }
@@ -723,7 +746,7 @@ void Worker::start_expiry() {
 void Worker::expire_slice() {
   const std::int64_t slice_us = std::min(expire_left_us_, kExpireSliceUs);
   const LatencyWatch watch(server_.latency(), clock_, "expire-cycle");
-  const std::size_t expired = dispatcher_->expire_some(index_, server_.worker_count(), slice_us);
+  const std::size_t expired = dispatcher_->expire_some(index_, server_.io_worker_count(), slice_us);
   expire_left_us_ = expired > 0 ? expire_left_us_ - slice_us : 0;
   if (expire_left_us_ > 0) loop_.do_not_wait();
 }

@@ -55,6 +55,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> errors{0};
   std::atomic<std::uint64_t> blocked{0};  // clients blocked now
+  std::atomic<std::uint64_t> clients{0};  // clients there are now
   // Turns of the loop that had something to do, and their time.
   std::atomic<std::uint64_t> turns{0};
   std::atomic<std::uint64_t> turn_us{0};
@@ -103,7 +104,14 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void add_client(Socket socket, std::shared_ptr<ClientStatus> status,
                   std::unique_ptr<TlsStream> tls);
   Client* find_client(std::uint64_t id);
-  std::size_t client_count() const { return clients_.size(); }
+  // Any thread.
+  std::size_t client_count() const { return stats_.clients.load(std::memory_order_relaxed); }
+  // Whether only clients are here that would keep others waiting.
+  bool is_lane() const;
+  // A client that has left its worker.
+  void take_over(std::unique_ptr<Client> arrived);
+  // The client is not here: if it moves or has moved, `order` runs where it is. False: it is gone.
+  bool follow(std::uint64_t id, std::function<void(Worker&)> order);
   // Orders from other workers.
   void kill(std::uint64_t id);
   void unblock(std::uint64_t id, UnblockReason reason);
@@ -140,6 +148,10 @@ class Worker final : public DispatchHost, private StripeWaiter {
   // A pause has begun.
   void follow_pause();
   void write_wait_result(const Client& client, TimeoutReply on_timeout, ReplyWriter& reply);
+  // Whether requests that took so many cycles may have kept others waiting for too long.
+  bool is_long(std::uint64_t cycles) const {
+    return static_cast<std::int64_t>(cycles) >= long_cycles_;
+  }
   void count_commands(std::size_t count) { KeyspaceStats::bump(stats_.commands, count); }
   void count_input(std::size_t bytes) {
     KeyspaceStats::bump(stats_.input_bytes, bytes);
@@ -229,6 +241,10 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void watch_journal(Lsn safe);
   void release_gated(Lsn safe);
   void end_sync_waits();
+  void join_roster(std::unique_ptr<Client> client);
+  void leave_roster(Client& client);
+  void hand_over_movers();
+  void hand_over(Client& client, Worker& to);
   void destroy_closed();
   void destroy(Client& client);
   void accept_delivery(Delivery&& delivery);
@@ -281,6 +297,8 @@ class Worker final : public DispatchHost, private StripeWaiter {
   std::int64_t flushed_us_{0};  // when the journal was last written
   bool busy_told_{false};  // to the journal
   std::vector<Client*> closing_;
+  std::vector<Client*> movers_;  // of this turn
+  std::int64_t long_cycles_{INT64_MAX};
   std::vector<std::uint64_t> resuming_;
   std::vector<std::uint64_t> paused_;
   std::vector<std::uint64_t> sync_waits_;  // clients in WAITAOF

@@ -48,9 +48,8 @@ void Keyspace::set_waiter(StripeWaiter* waiter) {
 }
 
 // Locks are short but for a busy keyspace's, which becomes known within this time.
-bool Keyspace::wait_for(unsigned index, Patience patience) {
+bool Keyspace::wait_for(Mutex& mutex, Patience patience) {
   constexpr std::chrono::milliseconds kInterval(10);
-  Mutex& mutex = stripes_[index].mutex;
   while (!mutex.try_lock_for(kInterval)) {
     if (!busy()) continue;
     if (patience == Patience::kUntilBusy) return false;
@@ -60,6 +59,21 @@ bool Keyspace::wait_for(unsigned index, Patience patience) {
   if (patience == Patience::kForever || !busy()) return true;
   mutex.unlock();
   return false;
+}
+
+// Whoever closed the gate holds its mutex; but it may open it again while it waits for somebody
+// inside, so that is looked at, too.
+bool Keyspace::wait_at_gate(Gate::Slot& slot, Patience patience) {
+  constexpr std::chrono::milliseconds kInterval(1);
+  while (!gate_.wait_a_moment() || !gate_.enter(slot)) {
+    if (busy()) {
+      if (!wait_for(gate_.mutex(), patience)) return false;
+      gate_.mutex().unlock();
+    } else if (gate_.mutex().try_lock_for(kInterval)) {
+      gate_.mutex().unlock();
+    }
+  }
+  return true;
 }
 
 void Keyspace::wait_otherwise() {
@@ -82,13 +96,23 @@ bool LockedStripes::lock_unless_busy(const StripeSet& set) {
     return true;
   }
   if (keyspace_.busy()) return false;
+  if (set.all()) {
+    if (!keyspace_.lock_all(Keyspace::Patience::kUntilBusy)) return false;
+    held_ = set;
+    return true;
+  }
+  if (set.empty()) return true;
+  if (!keyspace_.enter(slot_, Keyspace::Patience::kUntilBusy)) return false;
   bool locked = true;
   set.each([&](unsigned i) {
     locked = locked && keyspace_.lock_stripe(i, Keyspace::Patience::kUntilBusy);
     if (locked) held_.add(i);
   });
-  if (!locked) unlock();
-  return locked;
+  if (locked) return true;
+  const bool none = held_.empty();
+  unlock();
+  if (none) Gate::leave(slot_);
+  return false;
 }
 
 }  // namespace memoir

@@ -2,7 +2,8 @@
 //
 // A key's hash picks one of kStripes stripes; a stripe has a lock and, for each database, its own
 // tables. A command locks exactly the stripes of its keys, ascending, so commands on other stripes
-// run beside it. Tables are reached only through a LockedStripes, the proof of the lock. With one
+// run beside it; it passes a gate (gate.h) first, which who needs all stripes closes, instead of
+// locking each. Tables are reached only through a LockedStripes, the proof of the lock. With one
 // worker no locks are taken (set_locking(false)) and the proof costs nothing.
 //
 // Databases are numbered by clients; SWAPDB exchanges numbers, not contents.
@@ -23,6 +24,7 @@
 #include "src/base/mutex.h"
 #include "src/store/encoding_limits.h"
 #include "src/store/entry.h"
+#include "src/store/gate.h"
 
 namespace memoir {
 
@@ -212,17 +214,50 @@ class Keyspace {
   // What the calling thread does meanwhile; null: it just waits.
   void set_waiter(StripeWaiter* waiter);
 
+  // For a dispatcher, which passes the gate often: its threads' own place there, until given back.
+  // Any thread.
+  Gate::Slot& take_slot() { return gate_.take_slot(); }
+  void give_back(Gate::Slot& slot) { gate_.give_back(slot); }
+
+  // Calls visit(Stripe&) for a stripe that can be locked at once, through a gate that is open; for
+  // looks that nothing depends on.
+  template <class Stripes, class F>
+  void try_each(Gate::Slot& slot, const Stripes& stripes, F&& visit) {
+    if (!gate_.enter(slot)) return;
+    for (const auto& each : stripes) {
+      Stripe& stripe = stripes_[stripe_of(each.hash)];
+      if (!stripe.mutex.try_lock()) continue;
+      visit(each);
+      stripe.mutex.unlock();
+    }
+    Gate::leave(slot);
+  }
+
  private:
   friend class LockedStripes;
 
   enum class Patience : bool { kForever, kUntilBusy };
-  // False: the keyspace is busy, and the caller did not want to wait that long.
-  bool lock_stripe(unsigned index, Patience patience) {
-    return stripes_[index].mutex.try_lock() || wait_for(index, patience);
+  // All of these: false if the keyspace is busy, and the caller did not want to wait that long.
+  bool enter(Gate::Slot& slot, Patience patience) {
+    return gate_.enter(slot) || wait_at_gate(slot, patience);
   }
-  bool wait_for(unsigned index, Patience patience);
+  bool lock_stripe(unsigned index, Patience patience) {
+    return stripes_[index].mutex.try_lock() || wait_for(stripes_[index].mutex, patience);
+  }
+  bool lock_all(Patience patience) {
+    if (!gate_.mutex().try_lock() && !wait_for(gate_.mutex(), patience)) return false;
+    gate_.close();
+    return true;
+  }
+  void unlock_all() {
+    gate_.open();
+    gate_.mutex().unlock();
+  }
+  bool wait_at_gate(Gate::Slot& slot, Patience patience);
+  bool wait_for(Mutex& mutex, Patience patience);
   void wait_otherwise();
 
+  Gate gate_;
   std::unique_ptr<Stripe[]> stripes_;
   // All in one array, a line each, so that a table is found without following pointers.
   std::unique_ptr<Shard[]> shards_;
@@ -245,35 +280,53 @@ class Keyspace {
 // is allowed when it holds none.
 class LockedStripes {
  public:
-  explicit LockedStripes(Keyspace& keyspace) : keyspace_(keyspace) {}
-  LockedStripes(Keyspace& keyspace, const StripeSet& set) : keyspace_(keyspace) { lock(set); }
+  explicit LockedStripes(Keyspace& keyspace) : LockedStripes(keyspace, keyspace.gate_.shared()) {}
+  LockedStripes(Keyspace& keyspace, Gate::Slot& slot) : keyspace_(keyspace), slot_(slot) {}
+  LockedStripes(Keyspace& keyspace, const StripeSet& set) : LockedStripes(keyspace) { lock(set); }
   ~LockedStripes() { unlock(); }
   LockedStripes(const LockedStripes&) = delete;
   LockedStripes& operator=(const LockedStripes&) = delete;
 
   void lock(const StripeSet& set) {
     held_ = set;
-    if (!keyspace_.locking() || borrow()) return;
+    if (!keyspace_.locking() || set.empty() || borrow()) return;
+    if (set.all()) {
+      keyspace_.lock_all(Keyspace::Patience::kForever);
+      return;
+    }
+    keyspace_.enter(slot_, Keyspace::Patience::kForever);
     held_.each([&](unsigned i) { keyspace_.lock_stripe(i, Keyspace::Patience::kForever); });
   }
   // The same, but false (and nothing is locked) if the keyspace is busy or gets so meanwhile.
   bool lock_unless_busy(const StripeSet& set);
+  // None is held yet.
   void lock_one(unsigned stripe) {
+    DEBUG_ASSERT(held_.empty());
     held_.add(stripe);
     if (!keyspace_.locking() || borrow()) return;
+    keyspace_.enter(slot_, Keyspace::Patience::kForever);
     keyspace_.lock_stripe(stripe, Keyspace::Patience::kForever);
   }
   bool lock_one_unless_busy(unsigned stripe) {
-    if (keyspace_.locking() && !borrow() &&
-        !keyspace_.lock_stripe(stripe, Keyspace::Patience::kUntilBusy)) {
-      return false;
+    DEBUG_ASSERT(held_.empty());
+    if (keyspace_.locking() && !borrow()) {
+      if (!keyspace_.enter(slot_, Keyspace::Patience::kUntilBusy)) return false;
+      if (!keyspace_.lock_stripe(stripe, Keyspace::Patience::kUntilBusy)) {
+        Gate::leave(slot_);
+        return false;
+      }
     }
     held_.add(stripe);
     return true;
   }
   void unlock() {
-    if (keyspace_.locking() && !borrowed_) {
-      held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.unlock(); });
+    if (keyspace_.locking() && !borrowed_ && !held_.empty()) {
+      if (held_.all()) {
+        keyspace_.unlock_all();
+      } else {
+        held_.each([&](unsigned i) { keyspace_.stripe(i).mutex.unlock(); });
+        Gate::leave(slot_);
+      }
     }
     borrowed_ = false;
     held_ = {};
@@ -313,6 +366,7 @@ class LockedStripes {
   bool borrow() { return borrowed_ = keyspace_.locked_by_this_thread(); }
 
   Keyspace& keyspace_;
+  Gate::Slot& slot_;
   StripeSet held_;
   bool borrowed_{false};
 };

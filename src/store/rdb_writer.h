@@ -73,6 +73,7 @@ class RdbWriter {
   }
   // All that was written, until the next is; only without a sink.
   ByteView written() const { return {buffer_.data(), used_}; }
+  ByteView gathered() const { return written(); }
   // Forgets what was written; only without a sink.
   void clear() {
     used_ = summed_ = 0;

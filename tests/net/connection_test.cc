@@ -131,5 +131,44 @@ TEST_CASE("a send to a closed socket fails", "[net]") {
         Connection::Io::kFailed);
 }
 
+// Method: move with unread bytes in the socket and unsent ones in the output.
+TEST_CASE("a connection moves to another loop and loses nothing", "[net]") {
+  Pair pair;
+  Loop other;
+  const Bytes much(4UL << 20, 'z');
+  pair.events.out.append(much);
+  REQUIRE(pair.connection->send(pair.events.out, pair.events.out.end_position()) ==
+          Connection::Io::kWouldBlock);
+  REQUIRE(::write(pair.peer.fd(), "before", 6) == 6);
+  pair.connection->detach();
+  pair.loop.run_once();
+  CHECK(pair.events.readable == 0);
+  REQUIRE(::write(pair.peer.fd(), " between", 8) == 8);
+  pair.connection->attach(other);
+  Bytes got;
+  for (int i = 0; i < 100000 && got.size() < much.size(); ++i) {
+    got += pair.peer_reads();
+    other.run_once();
+  }
+  CHECK(got == much);
+  CHECK(pair.events.received == "before between");
+  REQUIRE(::write(pair.peer.fd(), " behind", 7) == 7);
+  pair.loop.run_once();
+  other.run_once();
+  CHECK(pair.events.received == "before between behind");
+  pair.connection.reset();
+  pair.loop.run_once();
+  other.run_once();
+}
+
+TEST_CASE("a connection between two loops may be destroyed", "[net]") {
+  Pair pair;
+  pair.connection->detach();
+  pair.connection.reset();
+  pair.loop.run_once();
+  char byte;
+  CHECK(::read(pair.peer.fd(), &byte, 1) == 0);
+}
+
 }  // namespace
 }  // namespace memoir

@@ -10,70 +10,10 @@
 #include "persistence/memory_file.h"
 #include "src/base/alloc.h"
 #include "src/base/log.h"
-#include "tests/datatypes/serial_payloads.h"
+#include "tests/persistence/exported_journal.h"
 
 namespace memoir {
 namespace {
-
-// Writes down all it is told: "db@seconds[ tx] WORD WORD".
-class Told final : public AofEvents {
- public:
-  Status function(ByteView source) override {
-    lines.push_back("function " + Bytes(source));
-    return ok;
-  }
-  Status database(std::uint64_t index) override {
-    lines.push_back("db " + std::to_string(index));
-    return ok;
-  }
-  Status key(const RdbKey& key, RdbReader& in) override {
-    if (key.type != RdbType::kString) return Error(ErrorCode::kCorrupt, "a strange type");
-    lines.push_back("key " + key.name + "=" + Bytes(in.string()));
-    return in.status();
-  }
-  Status request(const AofRequest& request) override {
-    if (request.words[0] == refused) return Error(ErrorCode::kCorrupt, "Unknown command 'BAD'");
-    Bytes line = fmt::format("{}@{}{}", request.db, request.time_us / 1'000'000,
-                             request.in_transaction ? " tx" : "");
-    for (const ByteView word : request.words) line.append(" ").append(word);
-    lines.push_back(line);
-    return ok;
-  }
-
-  std::vector<Bytes> lines;
-  Bytes refused = "BAD";
-};
-
-Bytes request(std::initializer_list<ByteView> words) {
-  Bytes out = fmt::format("*{}\r\n", words.size());
-  for (const ByteView word : words) fmt::format_to(std::back_inserter(out), "${}\r\n{}\r\n",
-                                                   word.size(), word);
-  return out;
-}
-
-Bytes rdb_with(ByteView key, ByteView value) {
-  class Sink final : public RdbSink {
-   public:
-    Status write(ByteView bytes) override {
-      out.append(bytes);
-      return ok;
-    }
-    Bytes out;
-  } sink;
-  RdbFileWriter writer(sink, RdbCompression::kNo, 10);
-  writer.aux("aof-base", 1);
-  writer.begin_database(0, 1, 0);
-  writer.begin_key({.name = Bytes(key)});
-  writer.values().string(value);
-  REQUIRE(writer.finish());
-  return sink.out;
-}
-
-struct Quiet {  // the rules about torn files speak in the log
-  Quiet() : before(log_level()) { set_log_level(LogLevel::kNothing); }
-  ~Quiet() { set_log_level(before); }
-  LogLevel before;
-};
 
 // A directory "/d" and what is read of it.
 struct Directory {
@@ -82,7 +22,7 @@ struct Directory {
   }
   void manifest(ByteView text) { file("appendonly.aof.manifest", text); }
   Result<AofSummary> read() {
-    told = Told();
+    told = ToldOfAof();
     return read_append_only(files, {.directory = "/d"}, options, told);
   }
   // The error's text, which there must be.
@@ -92,10 +32,10 @@ struct Directory {
     return done.peek_error().text();
   }
 
-  Quiet quiet;
+  QuietLog quiet;
   MemoryFileSystem files;
   AofOptions options{.time_us = 5'000'000};
-  Told told;
+  ToldOfAof told;
 };
 
 using Lines = std::vector<Bytes>;
@@ -167,7 +107,7 @@ TEST_CASE("base and increments are read in order, history is not", "[persistence
   Directory d;
   d.manifest("file base seq 3 type b\nfile old seq 1 type h\n"
              "file one seq 1 type i\nfile two seq 2 type i\n");
-  d.file("base", rdb_with("k", "v") + "#TS:77\r\n" + request({"SET", "x", "1"}));
+  d.file("base", small_rdb("k", "v") + "#TS:77\r\n" + request({"SET", "x", "1"}));
   d.file("old", "rubbish");
   d.file("one", "");
   d.file("two", request({"select", "3"}) + request({"SET", "y", "2"}) + "#TS:99\r\n# remark\n" +
@@ -179,8 +119,8 @@ TEST_CASE("base and increments are read in order, history is not", "[persistence
   REQUIRE(done->files == 3);
   REQUIRE(done->requests == 5);
   REQUIRE(done->time_us == 99'000'000);
-  REQUIRE(d.told.lines == Lines{"db 0", "key k=v", "0@77 SET x 1", "3@77 SET y 2", "3@99 tx SET z 3",
-                                "1@99 tx DEL z", "1@99 INCR c"});
+  REQUIRE(d.told.lines == Lines{"db 0", "key k=v", "0@77 SET x 1", "3@77 SET y 2",
+                                "3@99 tx SET z 3", "1@99 tx DEL z", "1@99 INCR c"});
 }
 
 TEST_CASE("each file begins in database 0; times before the first annotation are the caller's",
@@ -198,7 +138,7 @@ TEST_CASE("which AOF counts", "[persistence][aof]") {
   const AofLocation where{.directory = "/d"};
   REQUIRE_FALSE(*append_only_exists(d.files, where));
   REQUIRE_FALSE(d.read()->found);
-  d.files.set_contents("/d/appendonly.aof", rdb_with("k", "v") + request({"SET", "old", "1"}));
+  d.files.set_contents("/d/appendonly.aof", small_rdb("k", "v") + request({"SET", "old", "1"}));
 
   SECTION("the single file of a Redis before 7") {
     REQUIRE(*append_only_exists(d.files, where));
@@ -227,7 +167,7 @@ TEST_CASE("which AOF counts", "[persistence][aof]") {
   SECTION("other names") {
     d.files.set_contents("/d/dir/name.manifest", "file n seq 1 type b\n");
     d.files.set_contents("/d/dir/n", request({"SET", "n", "1"}));
-    Told told;
+    ToldOfAof told;
     REQUIRE(read_append_only(d.files,
                              {.directory = "/d", .append_directory = "dir", .file_name = "name"},
                              {}, told));
@@ -313,7 +253,7 @@ TEST_CASE("only the last file may end within a request", "[persistence][aof]") {
 
 TEST_CASE("a torn end behind an RDB is cut behind the RDB", "[persistence][aof]") {
   Directory d;
-  const Bytes rdb = rdb_with("k", "v");
+  const Bytes rdb = small_rdb("k", "v");
   d.files.set_contents("/d/appendonly.aof", rdb + "*1\r\n$");
   auto done = d.read();
   REQUIRE(done);
@@ -323,7 +263,7 @@ TEST_CASE("a torn end behind an RDB is cut behind the RDB", "[persistence][aof]"
 
 TEST_CASE("a damaged RDB in front is an error that says so", "[persistence][aof]") {
   Directory d;
-  const Bytes rdb = rdb_with("k", "v");
+  const Bytes rdb = small_rdb("k", "v");
   d.files.set_contents("/d/appendonly.aof", rdb.substr(0, rdb.size() - 3));
   REQUIRE(mentions(d.error(), "Error reading the RDB preamble of the AOF file appendonly.aof"));
   d.manifest("file base seq 1 type b\n");
@@ -403,7 +343,7 @@ TEST_CASE("progress of an import never goes back and ends at the size", "[persis
     seen.push_back(progress.bytes_read);
   };
   d.manifest("file base seq 1 type b\nfile one seq 1 type i\n");
-  d.file("base", rdb_with("k", "v"));
+  d.file("base", small_rdb("k", "v"));
   d.file("one", request({"SET", "a", "1"}) + request({"SET", "b", "1"}));
   auto done = d.read();
   REQUIRE(done);

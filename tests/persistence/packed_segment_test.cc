@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "persistence/journal_cut.h"
 #include "persistence/packed_file.h"
 #include "persistence/segment_packer.h"
 #include "src/base/coding.h"
@@ -229,6 +230,30 @@ TEST_CASE("cutting a packed segment leaves a plain one", "[persistence]") {
   Opened opened = open_journal(files, clock, simulated());
   REQUIRE(opened.journal);
   CHECK(opened.journal->position() == block.first_lsn);
+}
+
+TEST_CASE("a journal of packed segments can be cut at any record", "[persistence]") {
+  const std::uint64_t seed = system_random();
+  CAPTURE(seed);
+  Random random(seed);
+  MemoryFileSystem files;
+  fill_journal(files, random, 600);
+  const RememberingSink before = read_timeline(files);
+  pack_all(files, PackForm::kZstd, 0);
+  for (int i = 0; i < 20; ++i) {
+    const auto copy = files.power_cut(MemoryFileSystem::Unsynced::kKept, random);
+    const std::size_t at = random.below(before.records.size());
+    CAPTURE(at);
+    const Timeline timeline = list_test_timeline(*copy);
+    auto cut = plan_cut(*copy, "data", timeline, Moment::at_lsn(before.records[at].lsn));
+    REQUIRE(cut);
+    REQUIRE(carry_out_cut(*copy, "data", timeline, *cut));
+    const RememberingSink after = read_timeline(*copy);
+    REQUIRE(after.records.size() == at + 1);
+    REQUIRE(std::equal(after.records.begin(), after.records.end(), before.records.begin()));
+    REQUIRE_FALSE(list_test_timeline(*copy).segments.back().packed);
+    REQUIRE_FALSE(has_aside(*copy));
+  }
 }
 
 TEST_CASE("a journal whose last segment is packed goes on in a new one", "[persistence]") {
