@@ -1,7 +1,9 @@
 // The manifest of an append-only file: "<appendfilename>.manifest" in `appenddirname`, which lists
 // the files that together are one AOF.
 //
-//   line := "file" name "seq" number "type" ("b" | "h" | "i")      in any order, more pairs may follow
+//   line := "file" name "seq" number "type" ("b" | "h" | "i")
+//
+// The pairs come in any order, and others may stand beside them.
 //
 // 'b' is the base (at most one), 'i' are increments (ascending numbers), 'h' are files that are no
 // longer needed. Words may be quoted; lines that begin with '#' are comments.

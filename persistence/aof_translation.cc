@@ -22,8 +22,8 @@ constexpr ByteView kSame[] = {
     "linsert", "lmove", "lmpop", "lpop", "lpush", "lpushx", "lrem", "lset", "ltrim", "move", "mset",
     "msetnx", "multi", "persist", "pexpire", "pexpireat", "pfadd", "pfcount", "pfdebug", "pfmerge",
     "psetex", "rename", "renamenx", "rpop", "rpoplpush", "rpush", "rpushx", "sadd", "sdiffstore",
-    "select", "setbit", "setex", "setnx", "setrange", "sinterstore", "smove", "sort", "spop", "srem",
-    "sunionstore", "swapdb", "unlink", "xack", "xautoclaim", "xclaim", "xdel", "xgroup",
+    "select", "setbit", "setex", "setnx", "setrange", "sinterstore", "smove", "sort", "spop",
+    "srem", "sunionstore", "swapdb", "unlink", "xack", "xautoclaim", "xclaim", "xdel", "xgroup",
     "xreadgroup", "xsetid", "zadd", "zdiffstore", "zincrby", "zinterstore", "zmpop", "zpopmax",
     "zpopmin", "zrangestore", "zrem", "zremrangebylex", "zremrangebyrank", "zremrangebyscore",
     "zunionstore"};

@@ -40,6 +40,7 @@ class DataRecovery {
       if (Status applied = sink_.finish(); !applied) return std::move(applied).error();
       if (journal->found) return conclude(*std::move(journal), *start);
       sink_.clear();
+      damaged_ = 0;
       *lock = std::move(journal->lock);
     }
   }
@@ -53,7 +54,7 @@ class DataRecovery {
       const std::string path = join_path(options_.directory, at->name);
       auto origin = read_snapshot_origin(files_, path);
       if (!origin) {
-        leave_aside(at->name, origin.peek_error());
+        leave_aside(*at, origin.peek_error());
         continue;
       }
       if (!is_wanted(*at, *origin)) continue;
@@ -62,7 +63,7 @@ class DataRecovery {
       if (loaded) return std::optional(LoadedSnapshot{at->lsn, *std::move(origin)});
       if (options_.stop && *options_.stop) return std::move(loaded).error();
       sink_.clear();
-      leave_aside(at->name, loaded.error());
+      leave_aside(*at, loaded.error());
     }
     return std::optional<LoadedSnapshot>();
   }
@@ -71,15 +72,22 @@ class DataRecovery {
   Result<std::optional<Lsn>> choose(const TimelineStart& present);
 
  private:
-  void leave_aside(const std::string& name, const Error& why) {
-    log_warning("Snapshot {} is damaged ({}): it is left aside for the one before it", name,
+  void leave_aside(const SnapshotFile& file, const Error& why) {
+    log_warning("Snapshot {} is damaged ({}): it is left aside for the one before it", file.name,
                 why.text());
-    ++damaged_;
+    if (damaged_++ == 0) newest_damaged_ = file;
   }
 
-  RecoveredData conclude(RecoveredJournal journal, std::optional<Lsn> snapshot) {
+  Result<RecoveredData> conclude(RecoveredJournal journal, std::optional<Lsn> snapshot) {
     RecoveredData data{.journal = std::move(journal), .snapshot = snapshot, .end_lsn = 0};
     data.end_lsn = std::max(data.journal.end_lsn, snapshot.value_or(0));
+    if (damaged_ > 0 && newest_damaged_.lsn > data.end_lsn) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("data incomplete: snapshot {} is damaged, and what else there is "
+                               "ends at LSN {}, before it. To start with that, which is less than "
+                               "what was saved, move the file out of {}",
+                               newest_damaged_.name, data.end_lsn, options_.directory));
+    }
     if (data.journal.end_lsn < data.end_lsn) {
       log_warning("The journal ends at LSN {}, before the snapshot: what followed was not on disk "
                   "when the machine stopped. Nothing is missing from the snapshot; a new timeline "
@@ -93,6 +101,7 @@ class DataRecovery {
   const DataRecoveryOptions& options_;
   DataSink& sink_;
   unsigned damaged_ = 0;
+  SnapshotFile newest_damaged_;
 };
 
 Result<std::optional<Lsn>> DataRecovery::choose(const TimelineStart& present) {
@@ -115,7 +124,7 @@ Result<std::optional<Lsn>> DataRecovery::choose(const TimelineStart& present) {
   if (!loaded) return loaded.error();
   if (*loaded) return std::optional(loaded->value().lsn);
   if (present.first_lsn == 0) {
-    if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its beginning");
+    if (damaged_ > 0) log_warning("No snapshot can be used: the journal is read from its start");
     return std::optional<Lsn>();
   }
   return Error(ErrorCode::kNotFound,

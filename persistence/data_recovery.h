@@ -50,12 +50,13 @@ struct RecoveredData {
 Result<RecoveredData> recover_data(FileSystem& files, const DataRecoveryOptions& options,
                                    DataSink& sink);
 
-// For a journal that is open: loads the snapshot that a timeline is to be read from, and returns its
-// LSN; nothing: it is to be read from its beginning.
+// For a journal that is open: loads the snapshot that a timeline is to be read from, and returns
+// its LSN; nothing: it is to be read from its beginning.
 Result<std::optional<Lsn>> load_snapshot_of(FileSystem& files, const DataRecoveryOptions& options,
                                             const Timeline& timeline, DataSink& sink);
 
-// The newest sound snapshot alone, for a directory whose journal is missing. Nothing: there is none.
+// The newest sound snapshot alone, for a directory whose journal is missing. Nothing: there is
+// none.
 struct LoadedSnapshot {
   Lsn lsn = 0;
   SnapshotOrigin origin;

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "persistence/segment_index.h"
-#include "persistence/segment_packer.h"
 #include "persistence/timeline_reader.h"
 #include "persistence/timeline_snapshots.h"
 #include "src/base/clock.h"
@@ -39,7 +38,8 @@ class SegmentRewriter {
     }
     // It ends in good order, so whatever follows was never part of it.
     FrameHead end{.count = 0, .first_lsn = end_lsn, .synced_lsn = end_lsn, .time_us = time_us};
-    if (Status written = append_frame(end, {}, {}, {}); !written) return written;
+    entries_.clear();
+    if (Status written = append_frame(end, {}, {}); !written) return written;
     return file_.sync();
   }
 
@@ -48,8 +48,7 @@ class SegmentRewriter {
     entries_.clear();
     std::size_t words_bytes = 0;
     TableCursor table(frame.table);
-    FrameEntry entry;
-    while (table.next(entry)) {
+    for (FrameEntry entry; table.next(entry);) {
       if (frame.head.first_lsn + words_bytes + entry.bytes > end_lsn) break;
       words_bytes += entry.bytes;
       entries_.push_back(entry);
@@ -58,16 +57,17 @@ class SegmentRewriter {
                    .first_lsn = frame.head.first_lsn,
                    .synced_lsn = frame.head.synced_lsn,
                    .time_us = frame.head.time_us};
-    return append_frame(head, entries_, frame.sessions, frame.words.substr(0, words_bytes));
+    return append_frame(head, frame.sessions, frame.words.substr(0, words_bytes));
   }
 
-  Status append_frame(FrameHead head, std::span<const FrameEntry> entries, ByteView sessions,
-                      ByteView words) {
+  // A frame of what entries_ holds.
+  Status append_frame(FrameHead head, ByteView sessions, ByteView words) {
     table_.clear();
-    append_table(table_, entries);
+    append_table(table_, entries_);
     seal_frame(head, header_.salt, table_, sessions, words);
     const ByteView parts[] = {
-        {reinterpret_cast<const char*>(&head), sizeof(head)}, table_, sessions, words};
+        {reinterpret_cast<const char*>(&head), sizeof(head)},
+        table_, sessions, words};
     for (const ByteView part : parts) {
       if (Status written = append(part); !written) return written;
     }
@@ -153,7 +153,6 @@ Result<JournalCut> plan_cut(FileSystem& files, const std::string& data_directory
 
 Status carry_out_cut(FileSystem& files, const std::string& data_directory,
                      const Timeline& timeline, const JournalCut& cut) {
-  if (Status clean = remove_litter(files, timeline.path); !clean) return clean;
   for (auto at = cut.snapshots.rbegin(); at != cut.snapshots.rend(); ++at) {
     const std::string index = join_path(data_directory, snapshot_index_name(at->lsn));
     if (Status moved = set_aside(files, index); !moved) return moved;
@@ -163,7 +162,7 @@ Status carry_out_cut(FileSystem& files, const std::string& data_directory,
 
   const auto& segments = timeline.segments;
   for (std::size_t i = segments.size(); i-- > cut.segment + 1;) {
-    (void)files.remove(index_path(segments[i]));
+    (void)files.remove(index_path(segments[i]));  // can be made again
     if (Status moved = set_aside(files, segments[i].path); !moved) return moved;
     if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
   }
@@ -171,7 +170,6 @@ Status carry_out_cut(FileSystem& files, const std::string& data_directory,
   const SegmentFile& last = segments[cut.segment];
   const std::string path = join_path(timeline.path, segment_name(last.first_lsn));
   const std::string temporary = path + kTemporarySuffix;
-  (void)files.remove(index_path(last));
   auto file = files.open(temporary, OpenMode::kCreate);
   if (!file) return file.error();
   // The later segments have gone, so the timeline ends with this one.
@@ -181,12 +179,15 @@ Status carry_out_cut(FileSystem& files, const std::string& data_directory,
   if (Status written = rewriter.write(files, left, last.first_lsn, cut.at.lsn); !written) {
     return written;
   }
-  if (Status kept = copy_file(files, last.path, 0, last.path + kCutSuffix); !kept) return kept;
+  (void)files.remove(index_path(last));
+  if (!last.packed) {
+    if (Status kept = copy_file(files, path, 0, path + kCutSuffix); !kept) return kept;
+  }
   if (Status moved = files.rename(temporary, path); !moved) return moved;
   if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
-  // A packed segment counts no more beside a plain one.
   if (!last.packed) return ok;
-  if (Status gone = files.remove(last.path); !gone) return gone;
+  // Where a segment has both forms, the plain one counts: so this can come last.
+  if (Status moved = set_aside(files, last.path); !moved) return moved;
   return files.sync_directory(timeline.path);
 }
 

@@ -22,15 +22,17 @@ std::string unfit(FileSystem& files, const std::string& path, Lsn lsn,
 
 }  // namespace
 
-int verify_snapshots(FileSystem& files, const std::string& directory, const Timeline& newest) {
+int verify_snapshots(FileSystem& files, const std::string& journal_directory) {
+  const std::string directory = parent_path(journal_directory);
+  auto timelines = list_timelines(files, journal_directory);
   auto snapshots = list_snapshots(files, directory);
-  if (!snapshots) {
-    complain(snapshots.peek_error().text());
+  if (!timelines || !snapshots) {
+    complain((timelines ? snapshots.peek_error() : timelines.peek_error()).text());
     return kFailed;
   }
   int code = kWell;
   std::optional<SnapshotFile> chosen;
-  const TimelineStart timeline = describe_timeline(files, newest);
+  const TimelineStart timeline = describe_timeline(files, timelines->back());
   for (const SnapshotFile& file : *snapshots) {
     const std::string path = join_path(directory, file.name);
     SnapshotCheck check;

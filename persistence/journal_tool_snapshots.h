@@ -7,8 +7,8 @@
 
 namespace memoir::tool {
 
-// Checks each snapshot in `directory`, one line each, and says which a start on the newest timeline
-// would use. Returns an exit code.
-int verify_snapshots(FileSystem& files, const std::string& directory, const Timeline& newest);
+// Checks each snapshot beside a journal's directory, one line each, and says which a start on the
+// newest timeline would use. Returns an exit code.
+int verify_snapshots(FileSystem& files, const std::string& journal_directory);
 
 }  // namespace memoir::tool

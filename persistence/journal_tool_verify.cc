@@ -111,8 +111,7 @@ int verify(FileSystem& files, const Options& options) {
       code = std::max(code, verify_timeline(files, timeline, target->until));
     }
     if (!target->directory.empty()) {
-      code = std::max(code, verify_snapshots(files, parent_path(target->directory),
-                                             target->timelines.back()));
+      code = std::max(code, verify_snapshots(files, target->directory));
     }
   }
   return code;

@@ -13,8 +13,6 @@
 namespace memoir {
 namespace {
 
-constexpr std::string_view kMagic = "REDIS";
-constexpr std::size_t kHeadBytes = 9;
 constexpr unsigned kVersionWithChecksum = 5;
 constexpr std::size_t kChecksumBytes = 8;
 
@@ -26,7 +24,12 @@ class BlockReader final : private RdbWindow {
 
   Status read() {
     Status status = read_head();
-    while (status && !ended_) status = step();
+    while (status && !ended_) {
+      // A block begins with a key.
+      if (keys_ == 0) block_ = at_;
+      if (keys_ == 0) block_db_ = db_;
+      status = step();
+    }
     if (status) status = hand_over();
     if (status && version_ >= kVersionWithChecksum) status = check_sum();
     return status;
@@ -76,20 +79,10 @@ class BlockReader final : private RdbWindow {
     capacity_ = options_.block_bytes;
     at_ = end_ = summed_ = block_ = buffer_.get();
     if (Status filled = fill(); !filled) return filled;
-    const ByteView head(at_, std::min<std::size_t>(kHeadBytes, left()));
-    if (!head.starts_with(kMagic.substr(0, head.size()))) {
-      return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
-    }
-    if (head.size() < kHeadBytes) return truncated();
-    for (const char digit : head.substr(kMagic.size())) {
-      version_ = version_ * 10 + static_cast<unsigned>(digit - '0');
-      if (digit < '0' || digit > '9') version_ = UINT32_MAX / 100;
-    }
-    if (version_ < 1 || version_ > kRdbVersionMax) {
-      return Error(ErrorCode::kUnsupported,
-                   fmt::format("Can't handle RDB format version {}", head.substr(kMagic.size())));
-    }
-    at_ += kHeadBytes;
+    auto version = rdb_version_in({at_, std::min(kRdbHeadBytes, left())});
+    if (!version) return version.error();
+    version_ = *version;
+    at_ += kRdbHeadBytes;
     block_ = at_;
     return ok;
   }
@@ -116,20 +109,16 @@ class BlockReader final : private RdbWindow {
       }
       case RdbOpcode::kAux:
       case RdbOpcode::kFunction2:
-        if (in.good()) return text(first, in);
-        break;
       case RdbOpcode::kModuleAux:
-        in.length();
-        in.module_parts();
-        break;
       case RdbOpcode::kSlotInfo:
-        for (int i = 0; i < 3; ++i) in.length();
+      case RdbOpcode::kSlotImport:
+        if (in.good()) return rare(static_cast<RdbOpcode>(first), in);
         break;
       case RdbOpcode::kFunctionPreGa:
         return Error(ErrorCode::kUnsupported,
                      "functions of a release candidate of Redis 7 are not supported");
       default:
-        in.item(first);
+        in.item(first, version_);
         if (!in.good()) return not_good(in, Kind::kKey);
         ++keys_;
         break;
@@ -167,26 +156,27 @@ class BlockReader final : private RdbWindow {
   Status select(RdbSkipper& in) {
     const std::uint64_t index = in.length();
     if (!in.good()) return not_good(in, Kind::kOther);
-    if (keys_ == 0) block_db_ = index;
     db_ = index;
     at_ = in.at();
     return events_.database(index);
   }
 
-  // A field or a function.
-  Status text(std::uint8_t first, const RdbSkipper& skipper) {
+  // A field, a function, or what is passed over.
+  Status rare(RdbOpcode opcode, const RdbSkipper& skipper) {
     RdbReader in(ByteView(skipper.at(), static_cast<std::size_t>(end_ - skipper.at())));
-    const bool is_aux = static_cast<RdbOpcode>(first) == RdbOpcode::kAux;
+    const bool is_aux = opcode == RdbOpcode::kAux;
+    const bool is_function = opcode == RdbOpcode::kFunction2;
     const Bytes name(is_aux ? in.string() : ByteView());
-    const ByteView value = in.string();
+    const ByteView value = is_aux || is_function ? in.string() : ByteView();
+    if (!is_aux && !is_function) skip_foreign(in, version_, opcode);
     if (in.failed()) {
       Status status = in.status();
       return status.error().code() == ErrorCode::kTruncated ? more(Kind::kOther)
                                                             : std::move(status);
     }
-    Status told = is_aux ? events_.aux(name, value) : events_.function(value);
     at_ = skipper.at() + in.position();
-    return told;
+    if (is_aux) return events_.aux(name, value);
+    return is_function ? events_.function(value) : Status(ok);
   }
 
   // The item at at_ goes on behind the buffer.
@@ -210,6 +200,7 @@ class BlockReader final : private RdbWindow {
       return ok;
     }
     RdbBlock block;
+    block.version = version_;
     block.begin = static_cast<std::size_t>(block_ - buffer_.get());
     block.bytes = static_cast<std::uint64_t>(at_ - block_);
     block.offset = offset_of(block_);
@@ -225,11 +216,12 @@ class BlockReader final : private RdbWindow {
   // A key too large for the buffer: gone through, and named by its place.
   Status large_key() {
     RdbBlock block;
+    block.version = version_;
     block.offset = offset_of(at_);
     block.keys = 1;
     block.db = db_;
     RdbSkipper in(at_, end_, this);
-    in.item(in.byte());
+    in.item(in.byte(), version_);
     if (!window_) return std::move(window_);
     if (in.state() == RdbSkipper::State::kShort) return truncated();
     if (!in.good()) return not_good(in, Kind::kKey);

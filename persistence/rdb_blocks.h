@@ -27,6 +27,7 @@ struct RdbBlock {
   std::uint64_t offset = 0;        // in the file
   std::uint64_t keys = 0;
   std::uint64_t db = 0;
+  unsigned version = 0;            // the file's
 
   ByteView view() const { return {buffer.get() + begin, bytes}; }
 };

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::string_view kMagic = "REDIS";
 constexpr std::string_view kValkeyMagic = "VALKEY";
-constexpr std::size_t kHeadBytes = 9;
 constexpr unsigned kVersionWithChecksum = 5;
 
 // What a module's value is made of; values are skipped by it.
@@ -22,51 +21,6 @@ enum ModulePart : std::uint64_t {
   kModuleString = 5,
 };
 
-void skip_module_parts(RdbReader& in) {
-  while (!in.failed()) {
-    switch (in.length()) {
-      case kModuleEnd:
-        return;
-      case kModuleSigned:
-      case kModuleUnsigned:
-        in.length();
-        break;
-      case kModuleFloat:
-        in.fixed<std::uint32_t>();
-        break;
-      case kModuleDouble:
-        in.fixed<std::uint64_t>();
-        break;
-      case kModuleString:
-        in.string();
-        break;
-      default:
-        in.corrupt("unknown part of a module's data");
-    }
-  }
-}
-
-// The head of a file; its version, 0 if there is an error.
-unsigned read_version(RdbReader& in) {
-  const ByteView head = in.raw(kHeadBytes);
-  if (in.failed()) return 0;
-  const bool valkey = head.starts_with(kValkeyMagic);
-  if (!valkey && !head.starts_with(kMagic)) {
-    in.fail(ErrorCode::kCorrupt, "not an RDB file");
-    return 0;
-  }
-  const Bytes digits(head.substr(valkey ? kValkeyMagic.size() : kMagic.size()));
-  unsigned version = 0;
-  const bool known = parse_digits(digits, version) &&
-                     (valkey ? version == kRdbVersionValkey
-                             : version >= 1 && version <= kRdbVersionMax);
-  if (known) return version;
-  in.fail(ErrorCode::kUnsupported,
-          fmt::format("unknown version {} of the RDB format of {}", digits,
-                      valkey ? "Valkey" : "Redis"));
-  return 0;
-}
-
 // Types have lower numbers, opcodes these.
 constexpr std::uint8_t kFirstOpcode = static_cast<std::uint8_t>(RdbOpcode::kSlotImport);
 
@@ -75,7 +29,10 @@ class FileReader {
   FileReader(RdbReader& in, RdbFileEvents& events) : in_(in), events_(events) {}
 
   Status read(RdbChecksum checksum) {
-    version_ = read_version(in_);
+    auto version = rdb_version_in(in_.raw(kRdbHeadBytes));
+    if (in_.failed()) return in_.status();
+    if (!version) return version.error();
+    version_ = *version;
     while (!in_.failed() && told_ && !ended_) read_item(in_.byte());
     if (!told_) return std::move(told_);
     if (!in_.failed() && version_ >= kVersionWithChecksum) check_sum(checksum);
@@ -85,33 +42,41 @@ class FileReader {
  private:
   void read_item(std::uint8_t first) {
     if (in_.failed()) return;
-    switch (static_cast<RdbOpcode>(first)) {
-      case RdbOpcode::kExpireTimeMs:
-        return set_expiry(in_.time_ms());
-      case RdbOpcode::kExpireTime:
-        return set_expiry(std::int64_t{in_.fixed<std::int32_t>()} * 1000);
-      case RdbOpcode::kIdle:
-        key_.idle_seconds = in_.length();
-        return;
-      case RdbOpcode::kFreq:
-        key_.frequency = in_.byte();
-        return;
-      case RdbOpcode::kEof:
-        ended_ = true;
-        return;
-      default:
-        return first >= kFirstOpcode ? read_rare(static_cast<RdbOpcode>(first))
-                                     : read_key(static_cast<RdbType>(first));
+    if (first < kFirstOpcode) return read_key(static_cast<RdbType>(first));
+    if (read_front(static_cast<RdbOpcode>(first))) {
+      has_front_ = true;
+    } else if (has_front_) {
+      in_.corrupt("an expiry or the like without a key");
+    } else {
+      read_rare(static_cast<RdbOpcode>(first));
     }
   }
 
-  // A moment before 1970 is over like any other, but -1 is none.
-  void set_expiry(std::int64_t ms) {
-    key_.expire_ms = ms < 0 && ms != kNoExpiry ? 0 : ms;
+  // What stands before a key. False for anything else.
+  bool read_front(RdbOpcode opcode) {
+    switch (opcode) {
+      case RdbOpcode::kExpireTimeMs:
+        key_.expire_ms = rdb_expiry_in(in_.time_ms());
+        return true;
+      case RdbOpcode::kExpireTime:
+        key_.expire_ms = rdb_expiry_in(std::int64_t{in_.fixed<std::int32_t>()} * 1000);
+        return true;
+      case RdbOpcode::kIdle:
+        key_.idle_seconds = in_.length();
+        return true;
+      case RdbOpcode::kFreq:
+        key_.frequency = in_.byte();
+        return true;
+      default:
+        return false;
+    }
   }
 
   void read_rare(RdbOpcode opcode) {
     switch (opcode) {
+      case RdbOpcode::kEof:
+        ended_ = true;
+        return;
       case RdbOpcode::kSelectDb: {
         const std::uint64_t index = in_.length();
         if (!in_.failed()) told_ = events_.database(index);
@@ -138,32 +103,8 @@ class FileReader {
         return in_.fail(ErrorCode::kUnsupported,
                         "functions of a release candidate of Redis 7 are not supported");
       default:
-        return skip_foreign(opcode);
+        return skip_foreign(in_, version_, opcode);
     }
-  }
-
-  // What means nothing here.
-  void skip_foreign(RdbOpcode opcode) {
-    if (opcode == RdbOpcode::kModuleAux) {
-      const std::uint64_t id = in_.length();
-      if (in_.failed()) return;
-      log_notice("RDB: data of module '{}' is skipped", rdb_module_name(id));
-      return skip_module_parts(in_);
-    }
-    if (opcode == RdbOpcode::kSlotInfo) {
-      for (int i = 0; i < 3; ++i) in_.length();
-      return;
-    }
-    if (opcode == RdbOpcode::kSlotImport && version_ == kRdbVersionValkey) {
-      in_.string();
-      for (std::uint64_t ranges = in_.length(); ranges > 0 && !in_.failed(); --ranges) {
-        in_.length();
-        in_.length();
-      }
-      return;
-    }
-    in_.fail(ErrorCode::kUnsupported,
-             fmt::format("unknown opcode {}", static_cast<unsigned>(opcode)));
   }
 
   void read_key(RdbType type) {
@@ -172,6 +113,7 @@ class FileReader {
     if (in_.failed()) return;
     told_ = events_.key(key_, in_);
     key_.reset();
+    has_front_ = false;
   }
 
   void check_sum(RdbChecksum checksum) {
@@ -186,10 +128,79 @@ class FileReader {
   RdbKey key_;
   unsigned version_{0};
   Status told_{ok};
+  bool has_front_{false};  // something stands before the next key
   bool ended_{false};
 };
 
 }  // namespace
+
+// --- shared by all who read files ---
+
+bool is_rdb(ByteView begin) { return begin.starts_with(kMagic) || begin.starts_with(kValkeyMagic); }
+
+Result<unsigned> rdb_version_in(ByteView head) {
+  const bool valkey = head.starts_with(kValkeyMagic);
+  if (!is_rdb(head)) {
+    return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
+  }
+  if (head.size() < kRdbHeadBytes) return Error(ErrorCode::kTruncated, "unexpected end of input");
+  const ByteView digits =
+      head.substr(0, kRdbHeadBytes).substr(valkey ? kValkeyMagic.size() : kMagic.size());
+  unsigned version = 0;
+  const bool known = parse_digits(digits, version) &&
+                     (valkey ? version == kRdbVersionValkey
+                             : version >= 1 && version <= kRdbVersionMax);
+  if (known) return version;
+  return Error(ErrorCode::kUnsupported, fmt::format("Can't handle RDB format version {}{}", digits,
+                                                    valkey ? " of Valkey" : ""));
+}
+
+void skip_module_parts(RdbReader& in) {
+  while (!in.failed()) {
+    switch (in.length()) {
+      case kModuleEnd:
+        return;
+      case kModuleSigned:
+      case kModuleUnsigned:
+        in.length();
+        break;
+      case kModuleFloat:
+        in.fixed<std::uint32_t>();
+        break;
+      case kModuleDouble:
+        in.fixed<std::uint64_t>();
+        break;
+      case kModuleString:
+        in.string();
+        break;
+      default:
+        in.corrupt("unknown part of a module's data");
+    }
+  }
+}
+
+void skip_foreign(RdbReader& in, unsigned version, RdbOpcode opcode) {
+  if (opcode == RdbOpcode::kModuleAux) {
+    const std::uint64_t id = in.length();
+    if (in.failed()) return;
+    log_notice("RDB: data of module '{}' is skipped", rdb_module_name(id));
+    return skip_module_parts(in);
+  }
+  if (opcode == RdbOpcode::kSlotInfo) {
+    for (int i = 0; i < 3; ++i) in.length();
+    return;
+  }
+  if (opcode == RdbOpcode::kSlotImport && version == kRdbVersionValkey) {
+    in.string();
+    for (std::uint64_t ranges = in.length(); ranges > 0 && !in.failed(); --ranges) {
+      in.length();
+      in.length();
+    }
+    return;
+  }
+  in.fail(ErrorCode::kUnsupported,
+          fmt::format("unknown opcode {}", static_cast<unsigned>(opcode)));
+}
 
 // --- files ---
 

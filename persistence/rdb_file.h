@@ -121,8 +121,21 @@ class RdbFileEvents {
   virtual Status key(const RdbKey& key, RdbReader& in) = 0;
 };
 
+// What a file begins with, in bytes.
+inline constexpr std::size_t kRdbHeadBytes = 9;
+// Whether a file that begins so (at most a head is looked at) is an RDB.
+bool is_rdb(ByteView begin);
+// The version that a head tells. kTruncated, kCorrupt, kUnsupported.
+Result<unsigned> rdb_version_in(ByteView head);
+// Passes over the data of a module behind its id.
+void skip_module_parts(RdbReader& in);
+// The same for what else means nothing here; fails for what cannot be skipped. `version` is the
+// file's.
+void skip_foreign(RdbReader& in, unsigned version, RdbOpcode opcode);
+
 // Reads a whole file. Data of modules that belong to no key is passed over with a log line each; it
-// means nothing without the module. `in` may have more behind it (an RDB in front of an append-only file).
+// means nothing without the module. `in` may have more behind it (an RDB in front of an append-only
+// file).
 // kTruncated, kCorrupt or kUnsupported with the place in the text.
 Status read_rdb_file(RdbReader& in, RdbChecksum checksum, RdbFileEvents& events);
 

@@ -80,7 +80,7 @@ void RdbSkipper::string() {
   }
 }
 
-void RdbSkipper::item(std::uint8_t first) {
+void RdbSkipper::item(std::uint8_t first, unsigned version) {
   while (good()) {
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kExpireTimeMs:
@@ -97,7 +97,7 @@ void RdbSkipper::item(std::uint8_t first) {
         break;
       default:
         string();
-        return value(static_cast<RdbType>(first));
+        return value(rdb_type_in(version, static_cast<RdbType>(first)));
     }
     first = byte();
   }
@@ -214,6 +214,8 @@ void RdbSkipper::value(RdbType type) {
       return strings(1, 0);
     case RdbType::kHash:
       return strings(2, 0);
+    case RdbType::kHashTimes:
+      return strings(2, kTimeBytes);
     case RdbType::kSortedSet2:
       return strings(1, sizeof(double));
     case RdbType::kSortedSet:
@@ -232,7 +234,6 @@ void RdbSkipper::value(RdbType type) {
     case RdbType::kModule2:
       length();
       return module_parts();
-    case RdbType::kHashTimes:
     case RdbType::kModulePreGa:
       break;
   }

@@ -31,8 +31,8 @@ class RdbSkipper {
       : at_(at), end_(end), window_(window) {}
 
   // A key with what stands before it and its value behind it, `first` being its first byte, which
-  // has been read: opcodes of expiry and use, a type, a name.
-  void item(std::uint8_t first);
+  // has been read: opcodes of expiry and use, a type, a name. `version` is the file's.
+  void item(std::uint8_t first, unsigned version = kRdbVersionMax);
   void value(RdbType type);
   void module_parts();  // of a module's data
   void string();

@@ -181,6 +181,9 @@ Status decode_head(ByteView in, std::uint64_t salt, FrameHead& head) {
   const std::uint64_t hash = found.hash;
   seal_head(found, salt);
   if (found.hash != hash) return Error(ErrorCode::kCorrupt, "wrong hash of a frame's head");
+  if (found.first_lsn > kLsnMax - found.words_bytes) {
+    return Error(ErrorCode::kCorrupt, "a frame's LSN is out of range");
+  }
   head = found;
   return ok;
 }

@@ -21,6 +21,8 @@
 namespace memoir {
 
 using Lsn = std::uint64_t;
+// Buckets of tables keep positions in 56 bits.
+inline constexpr Lsn kLsnMax = (Lsn{1} << 56) - 1;
 
 // The longest record: its length and that of a frame are 32 bits wide on disk.
 inline constexpr std::size_t kRecordBytesMax = 0xFFFF'0000;

@@ -22,7 +22,7 @@ Lsn TimelineReader::limit() const {
 
 Result<bool> TimelineReader::next(FrameView& frame) {
   while (!ended_ && index_ < timeline_.segments.size()) {
-    if (lsn_ == limit()) {
+    if (lsn_ == limit() && index_ + 1 < timeline_.segments.size()) {
       ++index_;
       previous_offset_ = offset();
       reader_.reset();

@@ -19,9 +19,9 @@ struct TimelineStart {
 
 TimelineStart describe_timeline(FileSystem& files, const Timeline& timeline);
 
-// Whether a snapshot is one of the timeline's own moments. The same id and offset mean the same data
-// wherever they were written, so a timeline that began at a snapshot of an older one owns it; and
-// a file that does not tell is what the timeline began with, if it is where that begins.
+// Whether a snapshot is one of the timeline's own moments. The same id and offset mean the same
+// data wherever they were written, so a timeline that began at a snapshot of an older one owns it;
+// and a file that does not tell is what the timeline began with, if it is where that begins.
 bool belongs_to(const SnapshotOrigin& origin, Lsn lsn, const TimelineStart& timeline);
 
 // The snapshots in `directory` that the timeline owns and whose journal is there, the oldest first;

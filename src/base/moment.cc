@@ -104,7 +104,8 @@ std::optional<std::int64_t> parse_iso(ByteView text) {
   }
   const std::int64_t zone = read_zone(in);
   using namespace std::chrono;
-  const year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const year_month_day date(std::chrono::year(year),
+                            std::chrono::month(static_cast<unsigned>(month)),
                             std::chrono::day(static_cast<unsigned>(day)));
   if (in.failed() || !in.at_end() || !date.ok()) return std::nullopt;
   const std::int64_t days = sys_days(date).time_since_epoch().count();

@@ -1,12 +1,12 @@
 // ParallelReplayer: applies records on several threads, with the result of one after the other.
 //
-// The thread that gives records gathers them in batches. Any thread then takes a batch apart (words,
-// rows, hashes of keys, brought together once), and its records are applied by *parts* of the
-// keyspace: a part is a share of the stripes, its records stay in their order, and one thread at a
-// time works on it. A record whose keys lie in several parts, or that concerns more than its keys
-// (FLUSHALL, SWAPDB, functions, scripts' effects on many keys), is applied when everything before it
-// has been, and before anything behind it. Records see the position they had in the journal, so
-// buckets get the versions that a serial replay gives them.
+// The thread that gives records gathers them in batches. Any thread then takes a batch apart
+// (words, rows, hashes of keys), and its records are applied by *parts* of the keyspace: a part is
+// a share of the stripes, its records stay in their order, and one thread at a time works on it. A
+// record whose keys lie in several parts, or that concerns more than its keys (FLUSHALL, SWAPDB,
+// functions, scripts' effects on many keys), is applied when everything before it has been, and
+// before anything behind it. Records see the position they had in the journal, so buckets get the
+// versions that a serial replay gives them.
 //
 // At most so many batches are under way as keep all threads busy; memory does not grow with the
 // journal. on_record() and finish() belong to one thread, which helps while it would have to wait.
@@ -32,8 +32,7 @@ struct ParallelReplayOptions {
   DispatchSettings settings = {};
   // Makes what each thread's dispatcher needs of a server.
   std::function<std::unique_ptr<DispatchHost>()> make_host;
-  // Called on any thread behind each record; may be empty (key-load-delay).
-  std::function<void()> after_record = {};
+  const std::atomic<std::int64_t>* delay_us = nullptr;  // key-load-delay; null: none
   // Names a thread; may be empty.
   std::function<void(unsigned number)> on_thread = {};
   std::size_t batch_bytes = 128UL << 10;

@@ -13,7 +13,7 @@
 #include "persistence/snapshot_file.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
-#include "src/server/load_delay.h"
+#include "src/command/load_delay.h"
 #include "src/server/process.h"
 
 namespace memoir {
@@ -58,6 +58,7 @@ class KeyLoader {
 
   Status load(const RdbBlock& block) {
     db_ = static_cast<unsigned>(block.db);
+    version_ = block.version;
     if (block.buffer) {
       input_ = block.view();
       RdbReader in(input_);
@@ -99,10 +100,10 @@ class KeyLoader {
       const std::uint8_t first = in.byte();
       switch (static_cast<RdbOpcode>(first)) {
         case RdbOpcode::kExpireTimeMs:
-          before.expire_ms = in.time_ms();
+          before.expire_ms = rdb_expiry_in(in.time_ms());
           continue;
         case RdbOpcode::kExpireTime:
-          before.expire_ms = std::int64_t{in.fixed<std::int32_t>()} * 1000;
+          before.expire_ms = rdb_expiry_in(std::int64_t{in.fixed<std::int32_t>()} * 1000);
           continue;
         case RdbOpcode::kIdle:
           before.access = access_of_idle(in.length());
@@ -124,17 +125,21 @@ class KeyLoader {
           in.string();
           return in.status();
         case RdbOpcode::kModuleAux:
+          in.length();
+          skip_module_parts(in);
+          return in.status();
         case RdbOpcode::kSlotInfo:
+        case RdbOpcode::kSlotImport:
         case RdbOpcode::kFunctionPreGa:
         case RdbOpcode::kEof:
-          return skip_rare(in, first);
+          skip_foreign(in, version_, static_cast<RdbOpcode>(first));
+          return in.status();
         default:
-          return in.failed() ? in.status() : load_key(in, static_cast<RdbType>(first), before);
+          if (in.failed()) return in.status();
+          return load_key(in, rdb_type_in(version_, static_cast<RdbType>(first)), before);
       }
     }
   }
-
-  static Status skip_rare(RdbReader& in, std::uint8_t first);
 
   std::uint32_t access_of_idle(std::uint64_t seconds) const {
     if (options_.access != AccessPolicy::kLru) return fresh_access_;
@@ -247,20 +252,12 @@ class KeyLoader {
   LoadDelay delay_;
   const std::uint32_t fresh_access_;
   unsigned db_ = 0;
+  unsigned version_ = 0;
   ByteView input_;  // the block in memory
   Bytes name_;
   std::vector<Fresh> fresh_;  // decoded, not yet in the tables
   std::vector<Fresh> sorted_;
 };
-
-// What blocks of keys hold between them only in files that nobody writes; told already.
-Status KeyLoader::skip_rare(RdbReader& in, std::uint8_t first) {
-  if (static_cast<RdbOpcode>(first) == RdbOpcode::kSlotInfo) {
-    for (int i = 0; i < 3; ++i) in.length();
-    return in.status();
-  }
-  return Error(ErrorCode::kUnsupported, "a module's data between keys");
-}
 
 // The calling thread's part: goes through the file, and helps when the others have enough to do.
 class ParallelLoader final : private RdbBlockEvents {

@@ -40,7 +40,7 @@ struct RdbLoadOptions {
   std::int64_t now_ms = 0;
   // Ends the loading with an error once it is true; may be null.
   const std::atomic<bool>* stop = nullptr;
-  // key-load-delay: microseconds of rest behind each key, or, negative, behind so many; may be null.
+  // key-load-delay: microseconds of rest behind each key, negative: behind so many; may be null.
   const std::atomic<std::int64_t>* delay_us = nullptr;
   // Told now and then how far it is.
   std::function<void(std::uint64_t bytes)> progress = {};
@@ -63,7 +63,7 @@ struct RdbLoaded {
 // Loads all of a file. kTruncated, kCorrupt, kUnsupported with the place in the text; kIo.
 Result<RdbLoaded> load_rdb(Keyspace& keyspace, File& file, const RdbLoadOptions& options);
 
-// Puts one key, which it is given, into a database, on the caller's thread. kCorrupt if it is there.
+// Puts one key, which it is given, into a database. kCorrupt if it is there already.
 Status put_key(Keyspace& keyspace, unsigned db, Entry* entry);
 
 // How many threads to load with: the cores this process may use.

@@ -182,6 +182,9 @@ void Server::register_hooks() {
     journal().set_mode(sync_mode(to));
     return Status(ok);
   });
+  config_.on_change({"appendonly"}, [this](const Config&, const Config& to) {
+    return turn_journal(to.appendonly);
+  });
   config_.on_change({"journal-segment-size"}, [this](const Config&, const Config& to) {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));

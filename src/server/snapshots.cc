@@ -427,7 +427,6 @@ void Snapshots::call_off() {
 void Snapshots::fill(PersistenceFigures& p) {
   p.saving = saving();
   p.rewriting = p.saving && why_ == Why::kRewrite;
-  p.rewrite_scheduled = scheduled_ && scheduled_why_ == Why::kRewrite;
   p.last_save_s = last_save_s_;
   p.last_save_good = last_good_;
   p.last_save_took_s = last_took_s_;

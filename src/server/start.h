@@ -3,8 +3,8 @@
 // With a journal: the newest sound snapshot and the journal behind it (persistence/
 // data_recovery.h). Where there is no journal yet, what a Redis server left is imported (its
 // append-only files, else its dump.rdb), or what there is of snapshots; a snapshot of it is durable
-// before the journal begins at its LSN, so that whenever the import ends early it is begun anew, and
-// the imported files stay as they are. With `appendonly no`: the dump, if there is one.
+// before the journal begins at its LSN, so that whenever the import ends early it is begun anew,
+// and the imported files stay as they are. With `appendonly no`: the dump, if there is one.
 //
 // Runs on the loader's thread; the files are an interface, so all of it is tested in memory.
 #pragma once

@@ -85,6 +85,9 @@ constexpr RdbType rdb_type_in(unsigned version, RdbType type) {
   return valkey ? RdbType::kHashTimes : type;
 }
 
+// A key's expiry as a file tells it: a moment before 1970 is over like any other, but -1 is none.
+constexpr std::int64_t rdb_expiry_in(std::int64_t ms) { return ms < -1 ? 0 : ms; }
+
 // Whether DUMP payloads of this version are read.
 constexpr bool is_known_rdb_version(unsigned version) {
   return version <= kRdbVersionMax || version == kRdbVersionValkey;

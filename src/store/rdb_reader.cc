@@ -27,7 +27,7 @@ Bytes rdb_module_name(std::uint64_t id) {
 }
 
 RdbReader::RdbReader(RdbSource& source)
-    : source_(&source), buffer_(std::make_unique<char[]>(kChunkBytes)) {
+    : source_(&source), buffer_(std::make_unique_for_overwrite<char[]>(kChunkBytes)) {
   start_ = at_ = end_ = summed_ = buffer_.get();
 }
 

@@ -40,8 +40,9 @@ void mend(Bytes& body) {
       seal_frame(head, kSalt, rest.substr(0, head.table_bytes),
                  rest.substr(head.table_bytes, head.sessions_bytes),
                  rest.substr(front, head.words_bytes));
+    } else {
+      seal_head(head, kSalt);
     }
-    seal_head(head, kSalt);
     std::memcpy(body.data() + at, &head, sizeof(head));
     if (head.body_bytes() > room) return;
     at += kFrameHeadBytes + static_cast<std::size_t>(head.body_bytes());

@@ -1,6 +1,9 @@
-// Whole RDB files, read from memory and in chunks; both must tell the same.
+// Whole RDB files, read from memory, in chunks, and cut into blocks of whole keys that are read one
+// by one; all must tell the same.
 #include <algorithm>
 
+#include "persistence/memory_file.h"
+#include "persistence/rdb_blocks.h"
 #include "persistence/rdb_file.h"
 #include "tests/fuzz/fuzz_checks.h"
 
@@ -55,9 +58,16 @@ class Told final : public RdbFileEvents {
     sum_.ordered(key.name);
     number(static_cast<std::uint64_t>(key.expire_ms));
     number(contents_of(*entry));
+    Contents one;
+    one.ordered(key.name);
+    keys_ ^= one.digest() * contents_of(*entry);
+    ++count_;
     return ok;
   }
   std::uint64_t digest() const { return sum_.digest(); }
+  // Of the keys alone, in whatever order they came.
+  std::uint64_t keys() const { return keys_; }
+  std::uint64_t count() const { return count_; }
 
  private:
   void number(std::uint64_t value) {
@@ -65,19 +75,69 @@ class Told final : public RdbFileEvents {
   }
   const EncodingLimits& limits_;
   Contents sum_;
+  std::uint64_t keys_ = 0;
+  std::uint64_t count_ = 0;
 };
 
 struct Outcome {
   bool read;
   std::uint64_t position;
   std::uint64_t digest;
+  std::uint64_t keys;
+  std::uint64_t count;
   bool operator==(const Outcome&) const = default;
 };
 
 Outcome read_all(RdbReader& in, const EncodingLimits& limits) {
   Told told(limits);
   const Status status = read_rdb_file(in, RdbChecksum::kNo, told);
-  return {static_cast<bool>(status), status ? in.position() : 0, told.digest()};
+  return {static_cast<bool>(status), status ? in.position() : 0, told.digest(), told.keys(),
+          told.count()};
+}
+
+// Reads each block as a file of its own.
+class Blocks final : public RdbBlockEvents {
+ public:
+  Blocks(ByteView file, const EncodingLimits& limits) : file_(file), told_(limits) {}
+  Status aux(ByteView, ByteView) override { return ok; }
+  Status function(ByteView) override { return ok; }
+  Status database(std::uint64_t) override { return ok; }
+  void sizes(std::uint64_t, std::uint64_t) override {}
+  Status block(RdbBlock&& block) override {
+    require(block.keys > 0 && block.offset + block.bytes <= file_.size(), "the place of a block");
+    const ByteView bytes = file_.substr(block.offset, block.bytes);
+    if (block.buffer) require(block.view() == bytes, "the bytes of a block");
+    Bytes alone(file_.substr(0, kRdbHeadBytes));
+    alone.append(bytes).push_back('\xff');
+    alone.append(8, '\0');
+    RdbReader in(alone);
+    const std::uint64_t before = told_.count();
+    Status status = read_rdb_file(in, RdbChecksum::kNo, told_);
+    if (status) require(told_.count() - before == block.keys, "the number of keys in a block");
+    return status;
+  }
+  const Told& told() const { return told_; }
+
+ private:
+  ByteView file_;
+  Told told_;
+};
+
+void check_blocks(ByteView input, const Outcome& expected, const EncodingLimits& limits) {
+  MemoryFileSystem files;
+  files.set_contents("/file", input);
+  const auto file = files.open("/file", OpenMode::kRead);
+  require(static_cast<bool>(file), "a file in memory");
+  for (const std::size_t bytes : {16U, 4096U}) {
+    Blocks blocks(input, limits);
+    const Status status = read_rdb_blocks(
+        **file, input.size(),
+        {.checksum = RdbChecksum::kNo, .block_bytes = bytes, .value_bytes_max = 4 * bytes}, blocks);
+    require(static_cast<bool>(status) == expected.read, "blocks are refused, or the file");
+    if (!status) continue;
+    require(blocks.told().count() == expected.count, "the number of keys in blocks");
+    require(blocks.told().keys() == expected.keys, "the keys in blocks");
+  }
 }
 
 }  // namespace
@@ -93,5 +153,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Drip drip(input, size % 2 == 0);
   RdbReader chunked(drip);
   fuzz::require(fuzz::read_all(chunked, limits) == expected, "chunks read otherwise than memory");
+  fuzz::check_blocks(input, expected, limits);
   return 0;
 }

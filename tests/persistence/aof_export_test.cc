@@ -138,7 +138,8 @@ TEST_CASE("requests in words of Redis 7.0", "[persistence][aof]") {
   }
   REQUIRE(translator.times_left_out() == 4);  // 1 by HSETEX, 2 by HPEXPIREAT, 1 of a member
   const std::vector<std::vector<ByteView>> refused = {
-      {"XADD", "k", "DELREF", "MAXLEN", "3", "1-1", "f", "v"}, {"XTRIM", "k", "MAXLEN", "3", "ACKED"},
+      {"XADD", "k", "DELREF", "MAXLEN", "3", "1-1", "f", "v"},
+      {"XTRIM", "k", "MAXLEN", "3", "ACKED"},
       {"XDELEX", "k", "ACKED", "IDS", "1", "1-1"}, {"XACKDEL", "k", "g", "IDS", "1", "1-1"},
       {"BITOP", "one", "d", "a"}, {"NEVERHEARD", "k"}, {Bytes(100, 'X').c_str(), "k"},
       {"GEOSEARCHSTORE", "d", "s", "BYPOLYGON", "3"}, {"RESTORE", "k", "0", "rubbish"},
@@ -211,7 +212,8 @@ TEST_CASE("records as JSON lines", "[persistence]") {
     REQUIRE(deliver_frame(frame, 0, UINT64_MAX, lines));
   }
   REQUIRE(lines.finish());
-  const Bytes session = ",\"user\":\"ada\",\"address\":\"10.0.0.1:1\",\"client\":\"one\",\"command\":[";
+  const Bytes session =
+      ",\"user\":\"ada\",\"address\":\"10.0.0.1:1\",\"client\":\"one\",\"command\":[";
   REQUIRE(out == fmt::format("{{\"lsn\":{},\"time\":\"1970-01-01T00:16:40.000000Z\",\"db\":0{}"
                              "\"SET\",\"a\\\"\\n\",\"\xC3\xA9\"]}}\n"
                              "{{\"lsn\":{},\"time\":\"1970-01-01T00:16:41.000000Z\",\"db\":2{}"
@@ -224,9 +226,9 @@ TEST_CASE("what is UTF-8 and what is not", "[persistence]") {
                               "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     CHECK(is_utf8(text));
   }
-  for (const ByteView text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80",
-                              "\xEF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-                              "\xFF", "a\xC3"}) {
+  for (const ByteView text :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xEF\xBF",
+        "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xC3"}) {
     CHECK_FALSE(is_utf8(text));
   }
   CHECK(base64("") == "");

@@ -119,8 +119,8 @@ TEST_CASE("base and increments are read in order, history is not", "[persistence
   REQUIRE(done->files == 3);
   REQUIRE(done->requests == 5);
   REQUIRE(done->time_us == 99'000'000);
-  REQUIRE(d.told.lines == Lines{"db 0", "key k=v", "0@77 SET x 1", "3@77 SET y 2", "3@99 tx SET z 3",
-                                "1@99 tx DEL z", "1@99 INCR c"});
+  REQUIRE(d.told.lines == Lines{"db 0", "key k=v", "0@77 SET x 1", "3@77 SET y 2",
+                                "3@99 tx SET z 3", "1@99 tx DEL z", "1@99 INCR c"});
 }
 
 TEST_CASE("each file begins in database 0; times before the first annotation are the caller's",

@@ -3,6 +3,8 @@
 #include "persistence/journal_cut.h"
 #include "persistence/packed_file.h"
 #include "persistence/segment_packer.h"
+#include "src/base/coding.h"
+#include "src/base/hash.h"
 #include "tests/persistence/segment_fixture.h"
 
 namespace memoir {
@@ -129,6 +131,41 @@ TEST_CASE("a packed file gives any of its bytes", "[persistence]") {
     CHECK(block.first_lsn <= lsn);
     CHECK(lsn < block.first_lsn + block.image_bytes);
   }
+}
+
+// Goal: a table that lies is refused although its hashes are right; nothing is read or allocated by
+// it.
+TEST_CASE("a packed file whose blocks do not follow each other is refused", "[persistence]") {
+  constexpr std::size_t kTailBytes = 48;
+  constexpr std::size_t kHashAt = 40;
+  MemoryFileSystem files;
+  REQUIRE(files.create_directories("d"));
+  {
+    auto file = files.open("d/f", OpenMode::kCreate);
+    PackedWriter writer(**file, 500, 1);
+    for (int i = 0; i < 3; ++i) REQUIRE(writer.add_block(Bytes(100, 'x'), 500 + i * 100UL, i));
+    REQUIRE(writer.finish(800));
+  }
+  const Bytes sound = files.contents("d/f");
+  const auto refused = [&](std::size_t line, const auto& change) {
+    Bytes bytes = sound;
+    char* const tail = bytes.data() + bytes.size() - kTailBytes;
+    char* const lines = tail - 3 * sizeof(PackedBlock);
+    auto block = load<PackedBlock>(lines + line * sizeof(PackedBlock));
+    change(block);
+    store(lines + line * sizeof(PackedBlock), block);
+    store(tail + 24, hash_on_disk({lines, 3 * sizeof(PackedBlock)}));
+    store(tail + kHashAt, hash_on_disk({tail, kHashAt}));
+    files.set_contents("d/f", bytes);
+    return !PackedFile::open(files, "d/f");
+  };
+  CHECK_FALSE(refused(0, [](PackedBlock&) {}));
+  CHECK(refused(0, [](PackedBlock& block) { block.image_offset = 1; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.image_offset += 7; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.image_bytes = 0; }));
+  CHECK(refused(2, [](PackedBlock& block) { block.image_bytes = 0xffff'ffff; }));
+  CHECK(refused(2, [](PackedBlock& block) { block.bytes = 0xffff'ffff; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.offset = UINT64_MAX; }));
 }
 
 // Goal: no flipped bit in a packed segment goes unnoticed, and none is taken for a torn write.

@@ -13,7 +13,9 @@ namespace {
 // What a value holds, without when parts of it end.
 class Contents final : public DigestSink {
  public:
-  void ordered(ByteView part) override { parts.insert("o" + std::to_string(count_++) + Bytes(part)); }
+  void ordered(ByteView part) override {
+    parts.insert("o" + std::to_string(count_++) + Bytes(part));
+  }
   void unordered(std::span<const ByteView> element) override {
     Bytes all = "u";
     for (const ByteView part : element) all.append("|").append(part);

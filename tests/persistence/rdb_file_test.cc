@@ -7,6 +7,7 @@
 
 #include "persistence/memory_file.h"
 #include "persistence/rdb_file.h"
+#include "src/base/log.h"
 #include "tests/datatypes/serial_payloads.h"
 
 namespace memoir {
@@ -177,9 +178,9 @@ TEST_CASE("heads and rare items of RDB files", "[rdb]") {
     const Status status = read_bytes(bytes, told);
     return status ? told.log : Bytes("!") + status.error().text();
   };
-  CHECK(outcome("RADIS0011\xff"s + Bytes(8, '\0')).find("not an RDB file") != Bytes::npos);
-  CHECK(outcome("REDIS0013\xff"s + Bytes(8, '\0')).find("unknown version") != Bytes::npos);
-  CHECK(outcome("REDIS00x1\xff"s + Bytes(8, '\0')).find("unknown version") != Bytes::npos);
+  CHECK(outcome("RADIS0011\xff"s + Bytes(8, '\0')).find("Wrong signature") != Bytes::npos);
+  CHECK(outcome("REDIS0013\xff"s + Bytes(8, '\0')).find("Can't handle RDB format") != Bytes::npos);
+  CHECK(outcome("REDIS00x1\xff"s + Bytes(8, '\0')).find("Can't handle RDB format") != Bytes::npos);
   CHECK(outcome("REDIS0012\xff"s + Bytes(8, '\0')).empty());
   CHECK(outcome("REDIS0003\xff"s).empty());  // no checksum yet
   CHECK(outcome("REDIS0003\xfe\x02\xfd\x10\x00\x00\x00\x00\x01k\x01v\xff"s) ==
@@ -192,11 +193,12 @@ TEST_CASE("heads and rare items of RDB files", "[rdb]") {
     CHECK(outcome(head + "\x00\x01k\x01v\xff"s).find("unexpected end") != Bytes::npos);
     CHECK(outcome(head + "\x00\x01k\x01v\xff"s + Bytes(8, '\0')) == "key k -1\n");
   }
-  CHECK(outcome("REDIS0000\xff"s).find("unknown version") != Bytes::npos);
+  CHECK(outcome("REDIS0000\xff"s).find("Can't handle RDB format") != Bytes::npos);
   // Moments before 1970, in seconds and milliseconds; -1 ms is none.
   CHECK(outcome("REDIS0003\xfd\xff\xff\xff\xff\x00\x01k\x01v\xff"s) == "key k 0\n");
   CHECK(outcome("REDIS0003\xfc\xfe"s + Bytes(7, '\xff') + "\x00\x01k\x01v\xff"s) == "key k 0\n");
   CHECK(outcome("REDIS0003\xfc"s + Bytes(8, '\xff') + "\x00\x01k\x01v\xff"s) == "key k -1\n");
+  CHECK(outcome("REDIS0003\xfd\x10\x00\x00\x00\xff"s).find("without a key") != Bytes::npos);
   // A module's own data is skipped: an id, then parts of each kind.
   const Bytes module =
       "\xf7\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x01\x01\x05\x03"s + "abcd" + "\x04"s +
@@ -230,8 +232,17 @@ TEST_CASE("files of Valkey 9", "[rdb]") {
   CHECK((*loaded)->object()->member_ms("f") == 1'900'000'000'000);
   CHECK((*loaded)->object()->member_ms("g") == kNoExpiry);
   CHECK(outcome("VALKEY080\xff"s, told).find("unexpected end") != Bytes::npos);
-  CHECK(outcome("VALKEY081\xff"s + Bytes(8, '\0'), told).find("unknown version") != Bytes::npos);
-  CHECK(outcome("VALKEY011\xff"s + Bytes(8, '\0'), told).find("unknown version") != Bytes::npos);
+  // The first moment of 1970 is a time, unlike 0 in Redis's forms.
+  const Bytes ended = "\x16\x01e\x01\x01" "f\x01v"s + Bytes(8, '\0');
+  Told first;
+  CHECK(outcome("VALKEY080"s + ended + "\xff"s + Bytes(8, '\0'), first) == "key e -1\n");
+  loaded = load_payload(first.values["e"], "e", kNoExpiry, {});
+  REQUIRE(loaded);
+  CHECK((*loaded)->object()->has_ended(1000));
+  for (const auto& head : {"VALKEY081\xff"s, "VALKEY011\xff"s}) {
+    const auto told_of = outcome(head + Bytes(8, '\0'), told);
+    CHECK(told_of.find("Can't handle RDB format") != Bytes::npos);
+  }
 }
 
 TEST_CASE("a file gets the lowest version that knows its types", "[rdb]") {

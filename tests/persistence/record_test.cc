@@ -93,6 +93,15 @@ TEST_CASE("a frame cut anywhere or with any byte changed is not taken", "[persis
   CHECK(decode_frame(bytes + "more", kSalt, frame));
 }
 
+TEST_CASE("a frame whose LSNs are out of range is not taken", "[persistence]") {
+  FrameView frame;
+  CHECK(decode_frame(frame_bytes(kLsnMax - 100, {{.words = set_request(1)}}), kSalt, frame));
+  for (const Lsn first : {kLsnMax, kLsnMax - 10, ~Lsn{0}, ~Lsn{0} - 10}) {
+    const Bytes bytes = frame_bytes(first, {{.words = set_request(1)}});
+    CHECK_FALSE(decode_frame(bytes, kSalt, frame));
+  }
+}
+
 // Goal: whatever lines a record table has, it gives them back, in little space where they repeat.
 TEST_CASE("a record table gives back its lines", "[persistence]") {
   const std::uint64_t seed = system_random();

@@ -1,5 +1,5 @@
-// DEBUG VERIFY: a keyspace of all types is found in order; each invariant broken on purpose is named
-// with its database and key.
+// DEBUG VERIFY: a keyspace of all types is found in order; each invariant broken on purpose is
+// named with its database and key.
 #include <catch2/catch.hpp>
 
 #include "src/server/debug_verify.h"
