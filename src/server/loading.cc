@@ -109,6 +109,7 @@ void Server::finish_loading() {
   log_notice("Data are loaded: {:.3f} seconds",
              static_cast<double>(clock_.now_us() - loading_started_us_) / 1e6);
   loading_.store(false, std::memory_order_release);
+  apply_archive_options(*config_.current());  // they may have been changed meanwhile
   ready();
 }
 
