@@ -149,7 +149,7 @@ Result<RecoveredData> recover_data(FileSystem& files, const DataRecoveryOptions&
 
 Result<std::optional<Lsn>> load_snapshot_of(FileSystem& files, const DataRecoveryOptions& options,
                                             const Timeline& timeline, DataSink& sink) {
-  return DataRecovery(files, options, sink).choose(describe(files, timeline));
+  return DataRecovery(files, options, sink).choose(describe_timeline(files, timeline));
 }
 
 Result<std::optional<LoadedSnapshot>> load_newest_snapshot(FileSystem& files,

@@ -24,7 +24,12 @@ class BlockReader final : private RdbWindow {
 
   Status read() {
     Status status = read_head();
-    while (status && !ended_) status = step();
+    while (status && !ended_) {
+      // A block begins with a key.
+      if (keys_ == 0) block_ = at_;
+      if (keys_ == 0) block_db_ = db_;
+      status = step();
+    }
     if (status) status = hand_over();
     if (status && version_ >= kVersionWithChecksum) status = check_sum();
     return status;
@@ -151,7 +156,6 @@ class BlockReader final : private RdbWindow {
   Status select(RdbSkipper& in) {
     const std::uint64_t index = in.length();
     if (!in.good()) return not_good(in, Kind::kOther);
-    if (keys_ == 0) block_db_ = index;
     db_ = index;
     at_ = in.at();
     return events_.database(index);

@@ -42,30 +42,41 @@ class FileReader {
  private:
   void read_item(std::uint8_t first) {
     if (in_.failed()) return;
-    switch (static_cast<RdbOpcode>(first)) {
+    if (first < kFirstOpcode) return read_key(static_cast<RdbType>(first));
+    if (read_front(static_cast<RdbOpcode>(first))) {
+      has_front_ = true;
+    } else if (has_front_) {
+      in_.corrupt("an expiry or the like without a key");
+    } else {
+      read_rare(static_cast<RdbOpcode>(first));
+    }
+  }
+
+  // What stands before a key. False for anything else.
+  bool read_front(RdbOpcode opcode) {
+    switch (opcode) {
       case RdbOpcode::kExpireTimeMs:
         key_.expire_ms = rdb_expiry_in(in_.time_ms());
-        return;
+        return true;
       case RdbOpcode::kExpireTime:
         key_.expire_ms = rdb_expiry_in(std::int64_t{in_.fixed<std::int32_t>()} * 1000);
-        return;
+        return true;
       case RdbOpcode::kIdle:
         key_.idle_seconds = in_.length();
-        return;
+        return true;
       case RdbOpcode::kFreq:
         key_.frequency = in_.byte();
-        return;
-      case RdbOpcode::kEof:
-        ended_ = true;
-        return;
+        return true;
       default:
-        return first >= kFirstOpcode ? read_rare(static_cast<RdbOpcode>(first))
-                                     : read_key(static_cast<RdbType>(first));
+        return false;
     }
   }
 
   void read_rare(RdbOpcode opcode) {
     switch (opcode) {
+      case RdbOpcode::kEof:
+        ended_ = true;
+        return;
       case RdbOpcode::kSelectDb: {
         const std::uint64_t index = in_.length();
         if (!in_.failed()) told_ = events_.database(index);
@@ -102,6 +113,7 @@ class FileReader {
     if (in_.failed()) return;
     told_ = events_.key(key_, in_);
     key_.reset();
+    has_front_ = false;
   }
 
   void check_sum(RdbChecksum checksum) {
@@ -116,6 +128,7 @@ class FileReader {
   RdbKey key_;
   unsigned version_{0};
   Status told_{ok};
+  bool has_front_{false};  // something stands before the next key
   bool ended_{false};
 };
 
@@ -127,7 +140,9 @@ bool is_rdb(ByteView begin) { return begin.starts_with(kMagic) || begin.starts_w
 
 Result<unsigned> rdb_version_in(ByteView head) {
   const bool valkey = head.starts_with(kValkeyMagic);
-  if (!is_rdb(head)) return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
+  if (!is_rdb(head)) {
+    return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
+  }
   if (head.size() < kRdbHeadBytes) return Error(ErrorCode::kTruncated, "unexpected end of input");
   const ByteView digits =
       head.substr(0, kRdbHeadBytes).substr(valkey ? kValkeyMagic.size() : kMagic.size());

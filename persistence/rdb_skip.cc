@@ -234,7 +234,6 @@ void RdbSkipper::value(RdbType type) {
     case RdbType::kModule2:
       length();
       return module_parts();
-    case RdbType::kHashTimes:
     case RdbType::kModulePreGa:
       break;
   }

@@ -173,6 +173,7 @@ Status cut_packed(FileSystem& files, const SegmentFile& segment, std::uint64_t o
 Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t segment,
                     std::uint64_t offset, const std::string& suffix) {
   const auto& segments = timeline.segments;
+  if (Status clean = remove_litter(files, timeline.path); !clean) return clean;
   for (std::size_t i = segments.size(); i-- > segment + (offset == 0 ? 0 : 1);) {
     const std::string& path = segments[i].path;
     (void)files.remove(index_path(segments[i]));

@@ -140,7 +140,6 @@ class SegmentArchive {
 
   std::mutex work_mutex_;
   std::map<Key, Known> known_;
-  std::map<Lsn, SnapshotFacts> snapshot_facts_;
   bool failing_ = false;  // the last failure has been told
   JournalCompressionOptions packed_with_;
 

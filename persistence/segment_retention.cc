@@ -5,10 +5,10 @@
 // before the next begins, so that what is left has no hole.
 #include <algorithm>
 
-#include "persistence/rdb_file.h"
 #include "persistence/segment_archive.h"
 #include "persistence/segment_index.h"
 #include "persistence/snapshot_file.h"
+#include "persistence/timeline_snapshots.h"
 #include "src/base/log.h"
 
 namespace memoir {
@@ -16,51 +16,11 @@ namespace memoir {
 namespace {
 
 constexpr std::int64_t kUsPerSecond = 1'000'000;
-constexpr ByteView kAuxTime = "ctime";
 
 Status remove_if_there(FileSystem& files, const std::string& path) {
   Status gone = files.remove(path);
   if (!gone && gone.error().code() == ErrorCode::kNotFound) return ok;
   return gone;
-}
-
-// What a snapshot says in front of its keys.
-class Front final : public RdbFileEvents {
- public:
-  explicit Front(SnapshotFacts& facts) : facts_(facts) {}
-  Status aux(ByteView name, ByteView value) override {
-    if (name == kAuxTime) facts_.time_us = parse_integer(value).value_or(0) * kUsPerSecond;
-    if (name == kAuxTimeline) {
-      facts_.timeline = static_cast<std::uint32_t>(parse_integer(value).value_or(0));
-    }
-    return ok;
-  }
-  Status function(ByteView) override { return enough(); }
-  Status database(std::uint64_t) override { return enough(); }
-  Status key(const RdbKey&, RdbReader&) override { return enough(); }
-  bool reached_keys() const { return reached_keys_; }
-
- private:
-  Status enough() {
-    reached_keys_ = true;
-    return Error(ErrorCode::kReply, "the front ends here");
-  }
-  SnapshotFacts& facts_;
-  bool reached_keys_ = false;
-};
-
-Result<SnapshotFacts> read_snapshot_facts(FileSystem& files, const std::string& path, Lsn lsn) {
-  auto file = files.open(path, OpenMode::kRead);
-  if (!file) return file.error();
-  const auto size = (*file)->size();
-  if (!size) return Error(ErrorCode::kIo, path + ": " + size.peek_error().text());
-  SnapshotFacts facts{.lsn = lsn};
-  RdbFileSource source(**file, *size);
-  RdbReader reader(source);
-  Front front(facts);
-  const Status read = read_rdb_file(reader, RdbChecksum::kNo, front);
-  if (!read && !front.reached_keys()) return read.error().clone();
-  return facts;
 }
 
 }  // namespace
@@ -77,13 +37,13 @@ Status SegmentArchive::apply_retention() {
 Status SegmentArchive::run_retention(const std::vector<Job>& jobs) {
   if (snapshot_directory_.empty()) return ok;
   RetentionFacts facts;
-  if (Status done = collect(jobs, facts); !done) return done;
   RetentionOptions options;
   {
     std::lock_guard lock(mutex_);
     options = retention_;
     facts.timeline = timeline_;
   }
+  if (Status done = collect(jobs, facts); !done) return done;
   // A pin that comes while files go would come too late.
   const auto held = pins_.hold();
   facts.pins = pins_.held();
@@ -112,19 +72,22 @@ Status SegmentArchive::collect(const std::vector<Job>& jobs, RetentionFacts& fac
 Status SegmentArchive::collect_snapshots(RetentionFacts& facts) {
   auto found = list_snapshots(files_, snapshot_directory_);
   if (!found) return std::move(found).error();
+  const std::string path = join_path(directory_, timeline_name(facts.timeline));
+  auto timeline = list_segments(files_, path, facts.timeline);
+  if (!timeline) return std::move(timeline).error();
+  if (timeline->segments.empty()) return ok;
+  const TimelineStart present = describe_timeline(files_, *timeline);
   for (const SnapshotFile& snapshot : *found) {
-    const bool sound =
-        static_cast<bool>(files_.info(join_path(snapshot_directory_,
-                                                snapshot_index_name(snapshot.lsn))));
-    auto known = snapshot_facts_.find(snapshot.lsn);
-    if (known == snapshot_facts_.end()) {
-      const std::string path = join_path(snapshot_directory_, snapshot.name);
-      auto read = read_snapshot_facts(files_, path, snapshot.lsn);
-      if (!read && read.peek_error().code() == ErrorCode::kIo) return std::move(read).error();
-      if (!read) continue;  // what it is nobody knows
-      known = snapshot_facts_.emplace(snapshot.lsn, *read).first;
-    }
-    (sound ? facts.snapshots : facts.doubtful).push_back(known->second);
+    auto origin = read_snapshot_origin(files_, join_path(snapshot_directory_, snapshot.name));
+    if (!origin && origin.peek_error().code() == ErrorCode::kIo) return std::move(origin).error();
+    if (!origin) continue;  // what it is nobody knows
+    const bool own = belongs_to(*origin, snapshot.lsn, present);
+    const SnapshotFacts each{.lsn = snapshot.lsn,
+                             .time_us = origin->created_s * kUsPerSecond,
+                             .timeline = own ? facts.timeline : origin->timeline.value_or(0)};
+    const std::string index = snapshot_index_name(snapshot.lsn);
+    const bool sound = static_cast<bool>(files_.info(join_path(snapshot_directory_, index)));
+    (sound ? facts.snapshots : facts.doubtful).push_back(each);
   }
   return ok;
 }
@@ -136,7 +99,6 @@ Status SegmentArchive::remove_snapshots(const std::vector<SnapshotFacts>& snapsh
         files_, join_path(snapshot_directory_, snapshot_index_name(snapshot.lsn)));
     if (gone) gone = remove_if_there(files_, join_path(snapshot_directory_, name));
     if (!gone) return gone;
-    snapshot_facts_.erase(snapshot.lsn);
     log_notice("Retention: {} is removed", name);
     std::lock_guard lock(mutex_);
     ++stats_.removed_snapshots;

@@ -50,6 +50,9 @@ Result<SnapshotOrigin> read_snapshot_origin(FileSystem& files, const std::string
     if (name == kAuxTimeline && parse_digits(value, number)) {
       origin.timeline = static_cast<std::uint32_t>(number);
     }
+    if (name == kAuxCreated && parse_digits(value, number)) {
+      origin.created_s = static_cast<std::int64_t>(number);
+    }
   }
   if (Status sound = in.status(); !sound) return std::move(sound).error();
   return origin;

@@ -25,6 +25,7 @@ namespace memoir {
 inline constexpr std::string_view kAuxReplicationId = "repl-id";
 inline constexpr std::string_view kAuxLsn = "repl-offset";
 inline constexpr std::string_view kAuxTimeline = "memoir-timeline";
+inline constexpr std::string_view kAuxCreated = "ctime";
 
 struct SnapshotFile {
   std::string name;  // without the directory
@@ -40,6 +41,7 @@ struct SnapshotOrigin {
   Bytes replication_id;               // empty: not said
   std::optional<Lsn> lsn;
   std::optional<std::uint32_t> timeline;
+  std::int64_t created_s = 0;  // Unix time; 0: not said
 };
 
 // Reads the head of a file alone. kCorrupt, kTruncated or kUnsupported if it is no RDB.

@@ -10,6 +10,8 @@
 //
 //   kHashTimes     := count:length (field value time:i64){count}    in Unix ms, -1: none
 
+#include <algorithm>
+
 #include "datatypes/encoding/old_forms.h"
 #include "datatypes/hash/hash.h"
 #include "src/store/rdb_reader.h"
@@ -19,6 +21,9 @@ namespace memoir {
 namespace {
 
 constexpr auto kMomentMax = static_cast<std::uint64_t>(kMemberMomentMax);
+
+// In Redis's forms 0 means no time, so the first moment of 1970 becomes the second.
+constexpr std::int64_t kMomentMin = 1;
 
 bool has_soonest(RdbType type) {
   return type == RdbType::kHashMetadata || type == RdbType::kHashListpackEx;
@@ -129,7 +134,7 @@ void Hash::load_time(RdbReader& in, ByteView field) {
   const std::int64_t ms = in.time_ms();
   if (in.failed() || ms == kNoExpiry) return;
   if (ms < 0 || ms >= kMemberMomentMax) return in.corrupt("a field's time is out of range");
-  set_member_ms(field, ms);
+  set_member_ms(field, std::max(ms, kMomentMin));
 }
 
 void Hash::load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits) {
@@ -145,7 +150,7 @@ void Hash::load_expiring_fields(RdbReader& in, std::int64_t soonest, const Encod
     const RdbReader::Text value = in.text(HashField::kApartBytesMin);
     if (in.failed()) return;
     if (!set(field, value.view, limits, value.owner)) return in.corrupt("a field comes twice");
-    if (time != 0) set_member_ms(field, static_cast<std::int64_t>(expire_ms));
+    if (time != 0) set_member_ms(field, std::max(static_cast<std::int64_t>(expire_ms), kMomentMin));
   }
 }
 

@@ -118,6 +118,9 @@ class List final : public Object {
   }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void save_before_members(RdbWriter& out) const override;
+  std::unique_ptr<ValueParts> begin_parts(std::uint64_t mark, EarlyParts& early) override;
   // Reads a value of one of the RDB types for lists; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 

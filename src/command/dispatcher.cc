@@ -52,7 +52,7 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
     : keyspace_(keyspace),
       slot_(keyspace.take_slot()),
       commands_(commands),
-      journal_(journal),
+      journal_(&journal),
       clock_(clock),
       host_(host),
       random_(seed),
@@ -248,13 +248,13 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
     if (writes) return Error(kSnapshotsFailing);
   }
   if (!settings.stop_writes_on_error) return ok;
-  if (is_write(spec)) return journal_.writable(record_bytes(words));
+  if (is_write(spec)) return journal().writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
     for (const StoredRequest& request : session.transaction.queue) {
       bytes += record_bytes(request.words);
     }
-    return journal_.writable(bytes);
+    return journal().writable(bytes);
   }
   return ok;
 }
@@ -314,8 +314,11 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
   StripeSet set;
   switch (locks) {
     case Locks::kKeys:
-      if (keys.size() == 1 && may_give_up) {
-        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      if (keys.size() == 1) {
+        const unsigned stripe = stripe_of(keys[0].hash);
+        if (may_give_up) return locked.lock_one_unless_busy(stripe);
+        locked.lock_one(stripe);
+        return true;
       }
       for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
       break;
@@ -535,7 +538,7 @@ void Dispatcher::append_expired(const Changes& changes) {
 
 Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
                        std::span<const ByteView> more) {
-  const Lsn lsn = journal_.append({.words = words,
+  const Lsn lsn = journal().append({.words = words,
                                    .more = more,
                                    .time_us = time_us,
                                    .session = journal_session(session),
@@ -547,8 +550,8 @@ Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64
 std::uint32_t Dispatcher::journal_session(Session* session) {
   if (!session || session->identity.id == 0) return 0;
   if (session->proxied_journal_session != 0) return session->proxied_journal_session;
-  if (!session->journal_session) {
-    session->journal_session = journal_.open_session({.user = session->user(),
+  if (!session->journal_session.is_of(journal())) {
+    session->journal_session = journal().open_session({.user = session->user(),
                                                       .address = session->address(),
                                                       .client_name = session->client_name()});
   }

@@ -18,10 +18,9 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
-#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
-#include "src/command/eviction.h"
+#include "src/command/dispatch_settings.h"
 #include "src/command/latency_histogram.h"
 #include "src/command/replayed_request.h"
 #include "src/command/tracking.h"
@@ -29,36 +28,6 @@
 #include "src/store/keyspace.h"
 
 namespace memoir {
-
-// What of the configuration concerns running commands. Each worker has its own copy.
-struct DispatchSettings {
-  std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
-  std::uint64_t maxmemory = 0;      // bytes; 0: no limit
-  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
-  unsigned maxmemory_samples = 5;
-  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len
-  unsigned lfu_log_factor = 10;
-  unsigned lfu_decay_minutes = 1;
-  bool lazyfree_eviction = false;
-  bool lazyfree_expire = false;
-  bool lazyfree_server_del = false;
-  bool lazyfree_user_del = false;
-  bool lazyfree_user_flush = false;
-  bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
-  bool snapshots_failing = false;    // -MISCONF since no snapshot can be written
-  ExpiryMode expiry = ExpiryMode::kDelete;
-  bool active_expire = true;
-  unsigned active_expire_effort = 1;
-  bool latency_tracking = true;  // a LatencyHistogram for each command
-  // DispatchHost::notable() is told of runs that take at least so long, or have as large a request
-  // or reply.
-  std::uint64_t notable_cycles = UINT64_MAX;
-  std::size_t notable_request_bytes = SIZE_MAX;
-  std::size_t notable_reply_bytes = SIZE_MAX;
-  std::int64_t busy_reply_threshold_ms = 5000;  // a script that runs longer lets others answer
-  bool monitored = false;        // DispatchHost::monitor() is told of every run
-  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
-};
 
 // From where a request comes whose right to run is asked for.
 enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
@@ -200,8 +169,8 @@ class Dispatcher {
   // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
   void count_unserved(Session& session, const Parked& parked, bool failed);
 
-  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
-  // about `budget_us`. Called some times a second. Returns how many were removed.
+  // Removes what has expired in stripes first, first + step, ...; ends after about `budget_us`.
+  // Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -236,8 +205,8 @@ class Dispatcher {
   void count_rejected(const CommandTable::Row* row, ByteView error);
   // The end of a run with nested commands: outer's effects lead back to its database.
   void end_nested(Context& outer);
-  // Where outer's effects stand, and back there: `undo`, which the run's environment named
-  // meanwhile, takes back what nested commands did since, and nobody is told of it.
+  // Where outer's effects stand, and back there: `undo`, the environment's meanwhile, takes back
+  // what nested commands did since, and nobody is told of it.
   struct NestedMark {
     std::size_t effects_bytes, effects_count, events, touched, touched_databases;
     std::uint64_t changes;
@@ -249,8 +218,7 @@ class Dispatcher {
   bool out_of_memory() const { return out_of_memory_; }
   // The time of the request that runs, in microseconds since the Unix epoch.
   std::int64_t run_time_us() const { return now_us_; }
-  // Cycles (src/base/cycles.h) when the request that runs began.
-  std::uint64_t began_cycles() const { return cycles_; }
+  std::uint64_t began_cycles() const { return cycles_; }  // when that request began (cycles.h)
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }
 
@@ -258,7 +226,9 @@ class Dispatcher {
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
-  Journal& journal() { return journal_; }
+  Journal& journal() const { return *journal_.load(std::memory_order_acquire); }
+  // From now on records go there. Any thread, while it holds all stripes.
+  void use_journal(Journal& journal) { journal_.store(&journal, std::memory_order_release); }
   DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
@@ -332,7 +302,6 @@ class Dispatcher {
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
   void remove_overdue();
-
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
   void serve_key(const KeyRef& key);
@@ -361,7 +330,7 @@ class Dispatcher {
   Keyspace& keyspace_;
   Gate::Slot& slot_;  // this dispatcher's at the keyspace's gate
   const CommandTable& commands_;
-  Journal& journal_;
+  std::atomic<Journal*> journal_;
   const Clock& clock_;
   DispatchHost& host_;
   Random random_;

@@ -82,7 +82,7 @@ Status Dispatcher::refuse_first_write(const CommandTable::Row& row,
   if (!settings.stop_writes_on_error) return ok;
   std::size_t bytes = 0;
   for (const Word& word : words) bytes += word.text.size() + 32;
-  return journal_.writable(bytes);
+  return journal().writable(bytes);
 }
 
 void Dispatcher::count_rejected(const CommandTable::Row* row, ByteView error) {

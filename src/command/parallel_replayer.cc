@@ -5,6 +5,7 @@
 #include "src/base/log.h"
 #include "src/base/prefetch.h"
 #include "src/base/random.h"
+#include "src/command/load_delay.h"
 #include "src/command/replay_batch.h"
 
 namespace memoir {
@@ -31,7 +32,7 @@ class ParallelReplayer::Applier {
           const Clock& clock, const ParallelReplayOptions& options)
       : number_(number),
         keyspace_(keyspace),
-        options_(options),
+        delay_(options.delay_us),
         host_(options.make_host()),
         dispatcher_(keyspace, commands, journal, clock, *host_, system_random()) {
     dispatcher_.settings = options.settings;
@@ -74,7 +75,7 @@ class ParallelReplayer::Applier {
                    fmt::format("the record that ends at {} cannot be applied: {}", record.lsn,
                                applied.error().text()));
     }
-    if (options_.after_record) options_.after_record();
+    delay_.step();
     return ok;
   }
 
@@ -98,7 +99,7 @@ class ParallelReplayer::Applier {
 
   const unsigned number_;
   Keyspace& keyspace_;
-  const ParallelReplayOptions& options_;
+  LoadDelay delay_;
   std::unique_ptr<DispatchHost> host_;
   Dispatcher dispatcher_;
   Session session_;

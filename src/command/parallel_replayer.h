@@ -32,8 +32,7 @@ struct ParallelReplayOptions {
   DispatchSettings settings = {};
   // Makes what each thread's dispatcher needs of a server.
   std::function<std::unique_ptr<DispatchHost>()> make_host;
-  // Called on any thread behind each record; may be empty (key-load-delay).
-  std::function<void()> after_record = {};
+  const std::atomic<std::int64_t>* delay_us = nullptr;  // key-load-delay; null: none
   // Names a thread; may be empty.
   std::function<void(unsigned number)> on_thread = {};
   std::size_t batch_bytes = 128UL << 10;

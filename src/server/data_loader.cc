@@ -144,9 +144,7 @@ ParallelReplayer& DataLoader::replayer() {
   options.settings = settings_.dispatch;
   options.make_host = [this] { return std::make_unique<LoadHost>(target_.scripting); };
   options.on_thread = [](unsigned number) { name_thread("loader " + std::to_string(number)); };
-  if (target_.delay_us != 0) {
-    options.after_record = [this] { LoadDelay(&target_.delay_us).step(); };
-  }
+  options.delay_us = &target_.delay_us;
   replayer_ = std::make_unique<ParallelReplayer>(target_.keyspace, target_.commands,
                                                  target_.journal, target_.clock,
                                                  std::move(options));

@@ -15,7 +15,6 @@
 #include "src/base/clock.h"
 #include "src/command/parallel_replayer.h"
 #include "src/scripting/scripting.h"
-#include "src/server/load_delay.h"
 #include "src/server/rdb_loader.h"
 
 namespace memoir {

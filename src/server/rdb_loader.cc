@@ -13,7 +13,7 @@
 #include "persistence/snapshot_file.h"
 #include "src/base/log.h"
 #include "src/base/number.h"
-#include "src/server/load_delay.h"
+#include "src/command/load_delay.h"
 #include "src/server/process.h"
 
 namespace memoir {

@@ -64,7 +64,7 @@ Status load_journal(FileSystem& files, const std::string& directory, DataLoader&
 
 Status Server::reload(Context& ctx, Reload how) {
   if (ctx.in_transaction()) return Error("ERR Command not allowed inside a transaction");
-  if (file_journal_ && !how.flush && !how.save) {
+  if (journal_is_on() && !how.flush && !how.save) {
     return Error("ERR NOFLUSH with NOSAVE would leave memory and journal at odds");
   }
   const std::unique_lock only_one(reload_mutex_, std::try_to_lock);
@@ -102,7 +102,7 @@ Status Server::rebuild(Reload how) {
   keyspace_.set_locking(locking);
   if (done) return ok;
   log_warning("DEBUG RELOAD: {}", done.error().text());
-  return Error(how.save || !file_journal_
+  return Error(how.save || !journal_is_on()
                    ? "ERR Error trying to load the RDB dump, check server logs."
                    : "ERR Error trying to load the journal: " + done.error().text());
 }
@@ -115,12 +115,12 @@ Status Server::load_again(DataLoader& loader, Reload how) {
     Status done = loader.apply(flush, 0, clock_.now_us());
     if (done) done = loader.apply(flush_functions, 0, clock_.now_us());
     if (!done) return done;
-    if (file_journal_) return load_journal(posix_file_system(), config->dir, loader);
+    if (journal_is_on()) return load_journal(posix_file_system(), config->dir, loader);
   }
   const std::string name =
-      file_journal_ ? snapshot_name(journal().position()) : std::string(config->dbfilename);
+      journal_is_on() ? snapshot_name(journal().position()) : std::string(config->dbfilename);
   auto loaded = loader.load_file(join_path(config->dir, name),
-                                 file_journal_ ? Overdue::kKeep : Overdue::kDrop,
+                                 journal_is_on() ? Overdue::kKeep : Overdue::kDrop,
                                  how.merge ? Present::kReplace : Present::kRefuse);
   if (!loaded) return loaded.error();
   return ok;

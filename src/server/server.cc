@@ -182,6 +182,9 @@ void Server::register_hooks() {
     journal().set_mode(sync_mode(to));
     return Status(ok);
   });
+  config_.on_change({"appendonly"}, [this](const Config&, const Config& to) {
+    return turn_journal(to.appendonly);
+  });
   config_.on_change({"journal-segment-size"}, [this](const Config&, const Config& to) {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
@@ -311,6 +314,7 @@ int Server::run() {
 }
 
 void Server::ready() {
+  snapshots_->set_after_verified([this](Lsn) { after_snapshot(); });
   snapshots_->ready();
   if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
   if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");

@@ -233,6 +233,12 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  bool journal_is_on() const { return file_journal_ && journal_.load() == file_journal_.get(); }
+  Status turn_journal(bool on);
+  void use_journal(Journal& journal);
+  Status begin_journal();
+  Status open_journal_at(RecoveredJournal before, StartSettings settings);
+  Status leave_journal();
   LoadTarget load_target();
   StartSettings start_settings();
   void finish_loading();
@@ -258,6 +264,7 @@ class Server final : public ServerHooks, private JournalListener {
   // server_journal.cc
   SegmentArchiveOptions archive_options(const Config& config);
   void register_journal_hooks();
+  void after_snapshot();
   void fill_archive(PersistenceFigures& figures);
 
   const ServerOptions options_;
@@ -284,7 +291,8 @@ class Server final : public ServerHooks, private JournalListener {
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
   std::unique_ptr<Snapshots> snapshots_ = std::make_unique<Snapshots>(*this);
 
-  std::unique_ptr<Journal> idle_journal_;  // while loading
+  std::unique_ptr<Journal> idle_journal_;  // while loading, and with `appendonly no`
+  std::vector<std::unique_ptr<Journal>> former_journals_;  // clients' sessions may be theirs
   std::unique_ptr<FileJournal> file_journal_;
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;

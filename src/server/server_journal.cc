@@ -1,5 +1,6 @@
 // The server's side of its sealed segments: their settings, and what INFO tells of them.
 #include "persistence/file_journal.h"
+#include "src/base/log.h"
 #include "src/server/server.h"
 
 namespace memoir {
@@ -40,6 +41,14 @@ void Server::register_journal_hooks() {
                       }
                       return Status(ok);
                     });
+}
+
+// A snapshot is good, so what it stands for may go; called on the thread of the snapshots.
+void Server::after_snapshot() {
+  if (!file_journal_) return;
+  if (Status done = file_journal_->archive().apply_retention(); !done) {
+    log_warning("Retention: {}", done.error().text());
+  }
 }
 
 void Server::fill_archive(PersistenceFigures& figures) {

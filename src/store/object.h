@@ -35,8 +35,10 @@ inline constexpr std::int64_t kNoMember = -2;
 // Moments at which members end are below this, as in Redis.
 inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
 
+class EarlyParts;
 class MemberObserver;
 class RdbWriter;
+class ValueParts;
 struct Bucket;
 struct TableStep;
 
@@ -75,14 +77,17 @@ class Object {
   // limits for compact forms are none: CONFIG SET changes them under values that are there.
   virtual Status verify() const = 0;
 
-  // --- saving in parts, while the value changes
-  // Whether the value has so many members that saving it at once takes too long, and keeps them
-  // in a table (member_table.h) that only grows aligned. Then it overrides all that follows.
+  // --- saving in parts, while the value changes (value_parts.h)
+  // Whether saving the value at once would take too long, and it can be saved in parts.
   virtual bool has_parts() const { return false; }
-  // Is told of every bucket of members before it changes; null: nobody is.
-  virtual void set_member_observer(MemberObserver* observer) { (void)observer; }
-  // What stands before the members.
+  // What stands before the parts.
   virtual void save_before_members(RdbWriter& out) const { (void)out; }
+  // The parts of the value as it is now. What has versions has them below `mark`. `early` outlives
+  // them.
+  virtual std::unique_ptr<ValueParts> begin_parts(std::uint64_t mark, EarlyParts& early);
+  // For values with members in a table (member_table.h) that only grows aligned: is told of every
+  // bucket of members before it changes; null: nobody is.
+  virtual void set_member_observer(MemberObserver* observer) { (void)observer; }
   virtual TableStep members_at(std::uint64_t cursor) const;
   // All members of a bucket. save_before_members() and then every bucket once, in any order, is
   // what save() writes.

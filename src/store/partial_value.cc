@@ -4,19 +4,12 @@
 
 namespace memoir {
 
-// Saves the bucket at the cursor. False if it was the last.
-bool PartialValue::save_next(RdbWriter& out) {
-  const TableStep step = object_->members_at(cursor_);
-  if (step.home->version() < mark_) save(step.home, out);
-  cursor_ = step.next;
-  return cursor_ != 0;
-}
-
-bool PartialValue::gather(std::unique_ptr<RecordBuffer>& into, std::uint64_t cycles) {
-  std::swap(saved_, into);
+bool PartialValue::gather(std::unique_ptr<RecordBuffer>& early, RecordBuffer& next,
+                          std::uint64_t cycles) {
+  std::swap(saved_, early);
   if (!object_) return false;
   const std::uint64_t began = cycles_now();
-  while (save_next(into->members())) {
+  while (parts_->save_next(next.members())) {
     if (cycles_now() - began > cycles) return true;
   }
   stop_watching();
@@ -25,17 +18,13 @@ bool PartialValue::gather(std::unique_ptr<RecordBuffer>& into, std::uint64_t cyc
 
 void PartialValue::finish() {
   if (!object_) return;
-  while (save_next(saved_->members())) {
+  while (parts_->save_next(saved_->members())) {
   }
   stop_watching();
 }
 
-void PartialValue::abandon() {
-  if (object_) stop_watching();
-}
-
 void PartialValue::stop_watching() {
-  object_->set_member_observer(nullptr);
+  parts_.reset();
   object_ = nullptr;
 }
 

@@ -1,9 +1,8 @@
-// PartialValue: a large collection that a snapshot saves in parts while it goes on changing.
+// PartialValue: a large value that a snapshot saves in parts while it goes on changing.
 //
-// The walk saves its table of members in slices; a writer that comes first to a bucket saves that
-// one, here. The bucket's version tells that it is done, as with the buckets of keys. The value may
-// be renamed meanwhile, which brings it under another stripe's lock, or be removed: then it belongs
-// to the snapshot until it is saved.
+// The walk saves its parts in slices; what a writer changes before its turn is saved first
+// (value_parts.h). The value may be renamed meanwhile, which brings it under another stripe's lock,
+// or be removed: then it belongs to the snapshot until it is saved.
 //
 // Everything but `stripe` is used under the lock of the stripe where the value lies now.
 #pragma once
@@ -13,53 +12,46 @@
 #include <memory>
 
 #include "src/store/keyspace.h"
-#include "src/store/member_table.h"
-#include "src/store/object.h"
 #include "src/store/record_buffer.h"
+#include "src/store/value_parts.h"
 
 namespace memoir {
 
-class PartialValue final : public MemberObserver {
+class PartialValue final : private EarlyParts {
  public:
   // Begins to watch the value of `entry`, of which nothing is saved yet. `mark` is the snapshot's
   // cut in the versions of buckets.
   PartialValue(const Entry& entry, const RdbEntryStyle& style, Lsn mark, unsigned physical_db,
                unsigned in_stripe)
-      : stripe(in_stripe), physical(physical_db), mark_(mark), object_(entry.object()) {
+      : stripe(in_stripe), physical(physical_db), object_(entry.object()) {
     saved_->add_head(entry, style);
-    object_->set_member_observer(this);
+    parts_ = object_->begin_parts(mark, *this);
   }
 
-  void before_change(Bucket* home, std::uint64_t hash) override {
-    if (home->version() >= mark_ || (hash >> 16) < cursor_) return;
-    save(home, saved_->members());
-    home->set_version(mark_);
-  }
-
-  // Exchanges `into`, which is empty, for what was saved so far, and adds the next buckets for
-  // about so many cycles. False once the value is saved as a whole; then it is watched no longer.
-  bool gather(std::unique_ptr<RecordBuffer>& into, std::uint64_t cycles);
+  // Exchanges `early`, which is empty, for what was saved so far, and saves the next parts to
+  // `next` for about so many cycles; both are to be written, in this order. False once the value is
+  // saved as a whole; then it is watched no longer.
+  bool gather(std::unique_ptr<RecordBuffer>& early, RecordBuffer& next, std::uint64_t cycles);
   // Saves all that is left, at once.
   void finish();
   // Stops watching, whatever is saved: the snapshot has failed.
-  void abandon();
+  void abandon() { stop_watching(); }
 
+  // Null: it is saved as a whole.
   const Object* object() const { return object_; }
   // The value was removed: it is the snapshot's now.
   void adopt(Object* object) { owned_.reset(object); }
-  
+
   std::atomic<unsigned> stripe;
   unsigned physical;
 
  private:
-  void save(Bucket* home, RdbWriter& out) { object_->save_members(home, out); }
-  bool save_next(RdbWriter& out);
+  RdbWriter& early() override { return saved_->members(); }
   void stop_watching();
 
-  const Lsn mark_;
-  Object* object_;  // null: saved as a whole
+  Object* object_;
   std::unique_ptr<Object> owned_;
-  std::uint64_t cursor_{0};
+  std::unique_ptr<ValueParts> parts_;  // goes before the value does
   std::unique_ptr<RecordBuffer> saved_ = std::make_unique<RecordBuffer>(RdbCompression::kNo);
 };
 

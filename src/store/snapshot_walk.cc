@@ -117,7 +117,8 @@ void SnapshotWalk::before_change(unsigned physical_db, std::uint64_t hash, ByteV
 }
 
 bool SnapshotWalk::is_partial(const Entry& entry) const {
-  return !entry.is_string() && locking_ == WalkLocking::kBesideOthers && entry.object()->has_parts();
+  return !entry.is_string() && locking_ == WalkLocking::kBesideOthers &&
+         entry.object()->has_parts();
 }
 
 void SnapshotWalk::save_bucket(Part& part, Bucket* bucket, unsigned physical_db,
@@ -330,19 +331,20 @@ void SnapshotWalk::write_slice() {
 }
 
 void SnapshotWalk::write_partial(PartialValue& partial) {
-  auto buffer = std::make_unique<RecordBuffer>(RdbCompression::kNo);
+  auto early = std::make_unique<RecordBuffer>(RdbCompression::kNo);
   for (bool more = true; more;) {
     {
       const Guard guard(*this, partial);
       const Object* const object = partial.object();
-      more = partial.gather(buffer, slice_cycles_);
+      more = partial.gather(early, slice_, slice_cycles_);
       if (!more) {
         const std::lock_guard lock(partials_mutex_);
         if (object) partials_.erase(object);
         --watched_;
       }
     }
-    flush_buffer(*buffer);
+    flush_buffer(*early);
+    flush_buffer(slice_);
     if ((*stop_)()) return;
   }
   keys_done_.fetch_add(1, std::memory_order_relaxed);

@@ -1,7 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include "persistence/journal_cut.h"
 #include "persistence/packed_file.h"
 #include "persistence/segment_packer.h"
+#include "src/base/coding.h"
+#include "src/base/hash.h"
 #include "tests/persistence/segment_fixture.h"
 
 namespace memoir {
@@ -130,6 +133,41 @@ TEST_CASE("a packed file gives any of its bytes", "[persistence]") {
   }
 }
 
+// Goal: a table that lies is refused although its hashes are right; nothing is read or allocated by
+// it.
+TEST_CASE("a packed file whose blocks do not follow each other is refused", "[persistence]") {
+  constexpr std::size_t kTailBytes = 48;
+  constexpr std::size_t kHashAt = 40;
+  MemoryFileSystem files;
+  REQUIRE(files.create_directories("d"));
+  {
+    auto file = files.open("d/f", OpenMode::kCreate);
+    PackedWriter writer(**file, 500, 1);
+    for (int i = 0; i < 3; ++i) REQUIRE(writer.add_block(Bytes(100, 'x'), 500 + i * 100UL, i));
+    REQUIRE(writer.finish(800));
+  }
+  const Bytes sound = files.contents("d/f");
+  const auto refused = [&](std::size_t line, const auto& change) {
+    Bytes bytes = sound;
+    char* const tail = bytes.data() + bytes.size() - kTailBytes;
+    char* const lines = tail - 3 * sizeof(PackedBlock);
+    auto block = load<PackedBlock>(lines + line * sizeof(PackedBlock));
+    change(block);
+    store(lines + line * sizeof(PackedBlock), block);
+    store(tail + 24, hash_on_disk({lines, 3 * sizeof(PackedBlock)}));
+    store(tail + kHashAt, hash_on_disk({tail, kHashAt}));
+    files.set_contents("d/f", bytes);
+    return !PackedFile::open(files, "d/f");
+  };
+  CHECK_FALSE(refused(0, [](PackedBlock&) {}));
+  CHECK(refused(0, [](PackedBlock& block) { block.image_offset = 1; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.image_offset += 7; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.image_bytes = 0; }));
+  CHECK(refused(2, [](PackedBlock& block) { block.image_bytes = 0xffff'ffff; }));
+  CHECK(refused(2, [](PackedBlock& block) { block.bytes = 0xffff'ffff; }));
+  CHECK(refused(1, [](PackedBlock& block) { block.offset = UINT64_MAX; }));
+}
+
 // Goal: no flipped bit in a packed segment goes unnoticed, and none is taken for a torn write.
 TEST_CASE("damage in a packed segment is told with its place", "[persistence]") {
   QuietLog quiet;
@@ -192,6 +230,30 @@ TEST_CASE("cutting a packed segment leaves a plain one", "[persistence]") {
   Opened opened = open_journal(files, clock, simulated());
   REQUIRE(opened.journal);
   CHECK(opened.journal->position() == block.first_lsn);
+}
+
+TEST_CASE("a journal of packed segments can be cut at any record", "[persistence]") {
+  const std::uint64_t seed = system_random();
+  CAPTURE(seed);
+  Random random(seed);
+  MemoryFileSystem files;
+  fill_journal(files, random, 600);
+  const RememberingSink before = read_timeline(files);
+  pack_all(files, PackForm::kZstd, 0);
+  for (int i = 0; i < 20; ++i) {
+    const auto copy = files.power_cut(MemoryFileSystem::Unsynced::kKept, random);
+    const std::size_t at = random.below(before.records.size());
+    CAPTURE(at);
+    const Timeline timeline = list_test_timeline(*copy);
+    auto cut = plan_cut(*copy, "data", timeline, Moment::at_lsn(before.records[at].lsn));
+    REQUIRE(cut);
+    REQUIRE(carry_out_cut(*copy, "data", timeline, *cut));
+    const RememberingSink after = read_timeline(*copy);
+    REQUIRE(after.records.size() == at + 1);
+    REQUIRE(std::equal(after.records.begin(), after.records.end(), before.records.begin()));
+    REQUIRE_FALSE(list_test_timeline(*copy).segments.back().packed);
+    REQUIRE_FALSE(has_aside(*copy));
+  }
 }
 
 TEST_CASE("a journal whose last segment is packed goes on in a new one", "[persistence]") {

@@ -198,6 +198,7 @@ TEST_CASE("heads and rare items of RDB files", "[rdb]") {
   CHECK(outcome("REDIS0003\xfd\xff\xff\xff\xff\x00\x01k\x01v\xff"s) == "key k 0\n");
   CHECK(outcome("REDIS0003\xfc\xfe"s + Bytes(7, '\xff') + "\x00\x01k\x01v\xff"s) == "key k 0\n");
   CHECK(outcome("REDIS0003\xfc"s + Bytes(8, '\xff') + "\x00\x01k\x01v\xff"s) == "key k -1\n");
+  CHECK(outcome("REDIS0003\xfd\x10\x00\x00\x00\xff"s).find("without a key") != Bytes::npos);
   // A module's own data is skipped: an id, then parts of each kind.
   const Bytes module =
       "\xf7\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x01\x01\x05\x03"s + "abcd" + "\x04"s +
@@ -231,8 +232,17 @@ TEST_CASE("files of Valkey 9", "[rdb]") {
   CHECK((*loaded)->object()->member_ms("f") == 1'900'000'000'000);
   CHECK((*loaded)->object()->member_ms("g") == kNoExpiry);
   CHECK(outcome("VALKEY080\xff"s, told).find("unexpected end") != Bytes::npos);
-  CHECK(outcome("VALKEY081\xff"s + Bytes(8, '\0'), told).find("Can't handle RDB format") != Bytes::npos);
-  CHECK(outcome("VALKEY011\xff"s + Bytes(8, '\0'), told).find("Can't handle RDB format") != Bytes::npos);
+  // The first moment of 1970 is a time, unlike 0 in Redis's forms.
+  const Bytes ended = "\x16\x01e\x01\x01" "f\x01v"s + Bytes(8, '\0');
+  Told first;
+  CHECK(outcome("VALKEY080"s + ended + "\xff"s + Bytes(8, '\0'), first) == "key e -1\n");
+  loaded = load_payload(first.values["e"], "e", kNoExpiry, {});
+  REQUIRE(loaded);
+  CHECK((*loaded)->object()->has_ended(1000));
+  for (const auto& head : {"VALKEY081\xff"s, "VALKEY011\xff"s}) {
+    const auto told_of = outcome(head + Bytes(8, '\0'), told);
+    CHECK(told_of.find("Can't handle RDB format") != Bytes::npos);
+  }
 }
 
 TEST_CASE("a file gets the lowest version that knows its types", "[rdb]") {
