@@ -7,6 +7,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 set(MEMOIR_SANITIZE "" CACHE STRING "empty, 'address,undefined' or 'thread'")
+option(MEMOIR_FUZZ "build the fuzzers; needs clang" OFF)
 
 find_program(CCACHE ccache)
 if(CCACHE)
@@ -16,11 +17,16 @@ endif()
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
 # GCC 12 warns of std::string's own code at -O2 (bugs 105329, 105651): these four see what is
 # not there.
-add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+endif()
 if(MEMOIR_SANITIZE)
   add_compile_options(-fsanitize=${MEMOIR_SANITIZE} -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${MEMOIR_SANITIZE})
   add_compile_definitions(MEMOIR_SYSTEM_MALLOC)
+endif()
+if(MEMOIR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 include_directories(${CMAKE_SOURCE_DIR})
 

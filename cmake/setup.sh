@@ -3,9 +3,10 @@
 
 readonly BUILD_PACKAGES=(
   cmake ninja-build g++ ccache libuv1-dev libxxhash-dev libmimalloc-dev libspdlog-dev libfmt-dev
-  libssl-dev liblzf-dev liblua5.1-0-dev lua-cjson-dev libmsgpack-dev)
+  libssl-dev libzstd-dev liblzf-dev liblua5.1-0-dev lua-cjson-dev libmsgpack-dev)
 readonly TEST_PACKAGES=(
-  catch2 git libhiredis-dev openssl redis-server redis-tools python3 python3-redis)
+  catch2 clang git iproute2 libclang-rt-14-dev libhiredis-dev openssl redis-server redis-tools
+  python3 python3-redis)
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi

@@ -42,6 +42,10 @@ class File {
   // reserve, kReserve writes zeros, too.
   virtual Status allocate(std::uint64_t offset, std::uint64_t bytes, Fill fill) = 0;
   virtual Status truncate(std::uint64_t bytes) = 0;
+  // A hint that the disk may have this part now, so that a later sync() is short.
+  virtual void start_write_back(std::uint64_t offset, std::uint64_t bytes) {
+    (void)offset, (void)bytes;
+  }
 };
 
 // Holds a lock file; another process cannot take it until this is destroyed or the process ends.
@@ -70,6 +74,8 @@ class FileSystem {
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;
   // Replaces `to` if it exists.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // Gives the file `from` the further name `to`, which must be free.
+  virtual Status link(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
   // Makes creations, renames and removals in the directory durable.
   virtual Status sync_directory(const std::string& directory) = 0;

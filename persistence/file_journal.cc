@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "persistence/segment_packer.h"
 #include "src/base/log.h"
 
 namespace memoir {
@@ -11,6 +12,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(FileSystem& files, const 
                                                        FileJournalOptions options) {
   const Bytes wanted_id = options.replication_id;
   const Lsn first_lsn = options.first_lsn;
+  const SegmentArchiveOptions archive = options.archive;
   std::unique_ptr<FileJournal> journal(new FileJournal(files, clock, std::move(options)));
   journal->lock_ = std::move(recovered.lock);
   journal->directory_ = recovered.directory;
@@ -26,6 +28,9 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(FileSystem& files, const 
     return std::move(opened).error();
   }
   journal->update_room();
+  journal->archive_ =
+      std::make_unique<SegmentArchive>(files, clock, journal->directory_, archive);
+  journal->tell_sealed();
   journal->start_threads();
   return journal;
 }
@@ -52,7 +57,12 @@ Status FileJournal::continue_segment(const RecoveredJournal& recovered) {
   timeline_ = recovered.timeline;
   timeline_path_ = join_path(directory_, timeline_name(timeline_));
   replication_id_ = recovered.replication_id;
-  if (Status gone = remove_prepared_segments(files_, timeline_path_); !gone) return gone;
+  if (Status gone = remove_litter(files_, timeline_path_); !gone) return gone;
+  Lsn packed_lsn = 0;
+  if (parse_packed_name(base_name(recovered.segment_path), packed_lsn)) {
+    // What came behind a packed segment is gone. That one stays as it is; another begins.
+    return begin_segment(timeline_, timeline_path_, replication_id_, recovered.end_lsn);
+  }
   auto segment = SegmentWriter::reopen(files_, recovered.segment_path, next_serial_++,
                                        recovered.segment_first_lsn, recovered.segment_end,
                                        recovered.salt);
@@ -77,11 +87,17 @@ Status FileJournal::begin_timeline(std::uint32_t number, ByteView replication_id
   }
   const std::string path = join_path(directory_, timeline_name(number));
   if (Status made = files_.create_directories(path); !made) return made;
-  if (Status gone = remove_prepared_segments(files_, path); !gone) return gone;
+  if (Status gone = remove_litter(files_, path); !gone) return gone;
+  return begin_segment(number, path, Bytes(replication_id), first_lsn);
+}
+
+// The first segment of a journal that has none to continue.
+Status FileJournal::begin_segment(std::uint32_t number, const std::string& path,
+                                  const Bytes& replication_id, Lsn first_lsn) {
   SegmentWriter::Plan first = plan(fill());
   first.directory = path;
   first.timeline = number;
-  first.replication_id = Bytes(replication_id);
+  first.replication_id = replication_id;
   first.bytes = std::min(first.bytes, files_.file_bytes_max());
   // On a disk that is all but full the journal opens and refuses writes, as continue_segment().
   auto segment = SegmentWriter::prepare(files_, first, kSegmentHeaderBytes);
@@ -90,7 +106,7 @@ Status FileJournal::begin_timeline(std::uint32_t number, ByteView replication_id
   if (Status synced = files_.sync_directory(path); !synced) return synced;
   timeline_ = number;
   timeline_path_ = path;
-  replication_id_ = std::move(first.replication_id);
+  replication_id_ = replication_id;
   active_ = *std::move(segment);
   closed_in_order_ = false;
   set_positions(first_lsn);
@@ -111,7 +127,7 @@ Lsn FileJournal::append(const Record& record) {
   if (shared_) lock.lock();
   const Lsn begin = position_.load(std::memory_order_relaxed);
   pending_->add(record, bytes, begin);
-  spent_.store(spent_.load(std::memory_order_relaxed) + bytes + kFrameEntryBytes,
+  spent_.store(spent_.load(std::memory_order_relaxed) + bytes + kFrameEntryBytesMax,
                std::memory_order_relaxed);
   position_.store(begin + bytes, std::memory_order_release);
   return begin + bytes;

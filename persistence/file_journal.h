@@ -1,7 +1,8 @@
 // FileJournal: the journal on disk. FORMAT.md has the format, journal.h the promises.
 //
-// Two threads of its own: one syncs and, when the disk has failed, tries again; the other prepares
-// the next segment ahead and seals full ones. Workers write their frames themselves in flush().
+// Three threads of its own: one syncs and, when the disk has failed, tries again; one prepares the
+// next segment ahead and seals full ones; one, of low priority, works on sealed ones
+// (SegmentArchive). Workers write their frames themselves in flush().
 //
 // Failures.  A write that fails leaves its frame in writing_; it is written again at the same
 // offset. A sync that fails may have cost any page since the last good one, and a later sync would
@@ -28,6 +29,7 @@
 #include "persistence/journal.h"
 #include "persistence/pending.h"
 #include "persistence/recovery.h"
+#include "persistence/segment_archive.h"
 #include "persistence/segment_file.h"
 #include "persistence/sessions.h"
 #include "src/base/clock.h"
@@ -48,6 +50,7 @@ struct FileJournalOptions {
   // journal ends before first_lsn (a snapshot is ahead of it), a new timeline begins there.
   Bytes replication_id;
   Lsn first_lsn = 0;
+  SegmentArchiveOptions archive;
 };
 
 class FileJournal final : public Journal {
@@ -81,6 +84,9 @@ class FileJournal final : public Journal {
 
   // journal-segment-size at run time; segments from the next one on have it.
   void set_segment_bytes(std::uint64_t bytes);
+  // Sealed segments. Its settings may be changed at any time; wake_archive() makes it look at once.
+  SegmentArchive& archive() { return *archive_; }
+  void wake_archive();
   // The directory of the present timeline, for those who read the journal.
   std::string timeline_directory() const;
 
@@ -113,6 +119,8 @@ class FileJournal final : public Journal {
   // file_journal.cc: opening, closing, taking records.
   Status continue_segment(const RecoveredJournal& recovered);
   Status begin_timeline(std::uint32_t number, ByteView replication_id, Lsn first_lsn);
+  Status begin_segment(std::uint32_t number, const std::string& path, const Bytes& replication_id,
+                       Lsn first_lsn);
   Status end_in_order();
   Status sync_up_to(Lsn target, std::uint64_t names);
   bool is_synced(Lsn target, std::uint64_t names) const {
@@ -155,12 +163,14 @@ class FileJournal final : public Journal {
   void upkeep_step();
   void prepare_next();
   void seal_full();
+  void tell_sealed();
   // Microseconds until the sync thread has something to do; 0: now; negative: nothing in sight.
   std::int64_t sync_due_us() const;
   std::int64_t group_delay_us(std::int64_t now) const;
   void sync_round();
   void sync_loop();
   void upkeep_loop();
+  void archive_loop();
   void start_threads();
   void stop_threads();
   enum class Wake : bool { kIfIdle, kAlways };
@@ -187,6 +197,7 @@ class FileJournal final : public Journal {
   PendingBatch batches_[2];
   PendingBatch* writing_;
   Bytes session_bytes_;              // of the frame being written
+  Bytes table_bytes_;                // likewise
   std::uint64_t spent_written_ = 0;  // the part of spent_ that is written
   std::atomic<std::uint64_t> segment_bytes_;
   std::uint32_t timeline_ = 0;
@@ -227,6 +238,11 @@ class FileJournal final : public Journal {
   std::uint64_t rounds_ = 0;  // of the sync thread
   std::thread sync_thread_;
   std::thread upkeep_thread_;
+
+  std::unique_ptr<SegmentArchive> archive_;
+  std::condition_variable archive_wake_;
+  bool archive_wanted_ = false;
+  std::thread archive_thread_;
 };
 
 }  // namespace memoir

@@ -88,6 +88,7 @@ class Journal {
       if (journal_ != nullptr) journal_->close_session(id_);
     }
     explicit operator bool() const { return journal_ != nullptr; }
+    bool is_of(const Journal& journal) const { return journal_ == &journal; }
     // For Record::session; 0 for a default-constructed one.
     std::uint32_t id() const { return id_; }
 

@@ -1,4 +1,6 @@
 // FileJournal's threads: syncing, trying again after a failure, preparing and sealing segments.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -11,6 +13,9 @@ namespace memoir {
 namespace {
 // On a disk that is nearly full smaller segments are not worth preparing ahead.
 constexpr std::uint64_t kPreparedMin = 1UL << 20;
+// Of the thread that packs and indexes: about a tenth of a processor where workers take the rest.
+constexpr int kArchiveNice = 10;
+constexpr std::int64_t kIdleUsMin = 10'000;
 }  // namespace
 
 // ---- failure -----------------------------------------------------------------------------------
@@ -245,6 +250,25 @@ void FileJournal::sync_round() {
 void FileJournal::upkeep_step() {
   seal_full();
   prepare_next();
+  tell_sealed();
+}
+
+// Sealed is what lies before the first segment that still has something to come.
+void FileJournal::tell_sealed() {
+  std::uint32_t timeline = 0;
+  Lsn sealed = 0;
+  {
+    std::lock_guard lock(write_mutex_);
+    timeline = timeline_;
+    sealed = active_->first_lsn();
+    for (const auto* segments : {&full_, &unsealed_}) {
+      for (const SegmentPtr& segment : *segments) {
+        sealed = std::min(sealed, segment->first_lsn());
+      }
+    }
+  }
+  archive_->set_sealed(timeline, sealed);
+  wake_archive();
 }
 
 void FileJournal::seal_full() {
@@ -296,12 +320,14 @@ void FileJournal::prepare_next() {
 void FileJournal::work() {
   if (sync_due_us() == 0) sync_round();
   upkeep_step();
+  archive_->step();
 }
 
 void FileJournal::start_threads() {
   if (threads_ == JournalThreads::kNone) return;
   sync_thread_ = std::thread([this] { sync_loop(); });
   upkeep_thread_ = std::thread([this] { upkeep_loop(); });
+  archive_thread_ = std::thread([this] { archive_loop(); });
 }
 
 void FileJournal::stop_threads() {
@@ -310,10 +336,13 @@ void FileJournal::stop_threads() {
     stopping_ = true;
     sync_wake_.notify_one();
     upkeep_wake_.notify_one();
+    archive_wake_.notify_one();
     round_done_.notify_all();
   }
+  if (archive_) archive_->stop();
   if (sync_thread_.joinable()) sync_thread_.join();
   if (upkeep_thread_.joinable()) upkeep_thread_.join();
+  if (archive_thread_.joinable()) archive_thread_.join();
 }
 
 void FileJournal::sync_loop() {
@@ -356,6 +385,29 @@ void FileJournal::upkeep_loop() {
     upkeep_step();
     lock.lock();
   }
+}
+
+void FileJournal::archive_loop() {
+  // Workers come first. With no right to say so it works all the same.
+  (void)::setpriority(PRIO_PROCESS, 0, kArchiveNice);
+  std::unique_lock lock(wake_mutex_);
+  while (!stopping_) {
+    archive_wanted_ = false;
+    lock.unlock();
+    const bool more = archive_->step();
+    const std::int64_t idle = std::max<std::int64_t>(archive_->idle_us(), kIdleUsMin);
+    lock.lock();
+    if (more || stopping_) continue;
+    archive_wake_.wait_for(lock, std::chrono::microseconds(idle),
+                           [this] { return archive_wanted_ || stopping_; });
+  }
+}
+
+void FileJournal::wake_archive() {
+  if (threads_ == JournalThreads::kNone) return;
+  std::lock_guard lock(wake_mutex_);
+  archive_wanted_ = true;
+  archive_wake_.notify_one();
 }
 
 void FileJournal::wake_sync_thread(Wake wake) {

@@ -56,8 +56,10 @@ Status FileJournal::write_batch() {
 Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
   session_bytes_.clear();
   sessions_.declare(frame.entries, active_->serial(), session_bytes_);
-  const std::uint64_t bytes = kFrameHeadBytes + frame.entries.size_bytes() +
-                              session_bytes_.size() + frame.words.size();
+  table_bytes_.clear();
+  append_table(table_bytes_, frame.entries);
+  const std::uint64_t bytes =
+      kFrameHeadBytes + table_bytes_.size() + session_bytes_.size() + frame.words.size();
   // Beyond what is allocated only where nothing else is: the disk may have no more.
   const bool fits = bytes <= room_in(*active_) ||
                     (!next_ && active_->end() + bytes <= segment_bytes_);
@@ -72,10 +74,8 @@ Status FileJournal::write_frame(const PendingBatch::Frame& frame) {
   head.first_lsn = frame.first_lsn;
   head.synced_lsn = synced();
   head.time_us = frame.time_us;
-  seal_frame(head, active_->salt(), frame.entries, session_bytes_, frame.words);
-  const ByteView table(reinterpret_cast<const char*>(frame.entries.data()),
-                       frame.entries.size_bytes());
-  Status written = active_->append(head, table, session_bytes_, frame.words);
+  seal_frame(head, active_->salt(), table_bytes_, session_bytes_, frame.words);
+  Status written = active_->append(head, table_bytes_, session_bytes_, frame.words);
   if (written) {
     sessions_.commit();
   } else {
@@ -98,7 +98,7 @@ Status FileJournal::roll(Lsn first_lsn) {
 }
 
 void FileJournal::note_written(const PendingBatch::Frame& frame) {
-  spent_written_ += frame.words.size() + frame.entries.size_bytes();
+  spent_written_ += frame.words.size() + frame.entries.size() * kFrameEntryBytesMax;
   ++stats_.frames;
   closed_in_order_ = false;
   // In one order with sync_idle_: either the sync thread sees this or we see that it sleeps.

@@ -282,6 +282,16 @@ Status MemoryFileSystem::rename(const std::string& from, const std::string& to) 
   return ok;
 }
 
+Status MemoryFileSystem::link(const std::string& from, const std::string& to) {
+  std::lock_guard lock(mutex_);
+  if (auto error = fault(Operation::kLink)) return error_at(from, *error);
+  const auto found = names_.find(from);
+  if (found == names_.end()) return error_at(from, error_of(ErrorCode::kNotFound));
+  if (names_.contains(to)) return Error(ErrorCode::kIo, to + ": exists");
+  names_[to] = found->second;
+  return ok;
+}
+
 Status MemoryFileSystem::remove(const std::string& path) {
   std::lock_guard lock(mutex_);
   if (auto error = fault(Operation::kRemove)) return error_at(path, *error);

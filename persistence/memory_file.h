@@ -26,7 +26,7 @@ namespace memoir {
 class MemoryFileSystem final : public FileSystem {
  public:
   enum class Operation : std::uint8_t {
-    kOpen, kWrite, kRead, kSync, kAllocate, kTruncate, kRename, kRemove, kSyncDirectory,
+    kOpen, kWrite, kRead, kSync, kAllocate, kTruncate, kRename, kLink, kRemove, kSyncDirectory,
   };
   struct Fault {
     ErrorCode code = ErrorCode::kIo;
@@ -60,6 +60,7 @@ class MemoryFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& directory) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& directory) override;
   Status create_directories(const std::string& directory) override;

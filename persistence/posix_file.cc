@@ -157,6 +157,11 @@ class PosixFile final : public File {
     return ok;
   }
 
+  void start_write_back(std::uint64_t offset, std::uint64_t bytes) override {
+    (void)::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                            SYNC_FILE_RANGE_WRITE);
+  }
+
  private:
   Status write_zeros(std::uint64_t offset, std::uint64_t bytes) {
     static constexpr char kZeros[kZeroBytes] = {};
@@ -220,6 +225,11 @@ class PosixFileSystem final : public FileSystem {
 
   Status rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return path_error(from, errno);
+    return ok;
+  }
+
+  Status link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return path_error(to, errno);
     return ok;
   }
 

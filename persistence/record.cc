@@ -1,5 +1,6 @@
 #include "persistence/record.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "src/base/coding.h"
@@ -41,12 +42,18 @@ void append_record_words(Bytes& out, std::uint16_t db, ByteView words) {
 }
 
 bool RequestCursor::length(char type, std::size_t& value) {
-  const std::size_t end = in_.find("\r\n");
-  if (end == ByteView::npos || end < 2 || in_[0] != type) return false;
-  const char* last = in_.data() + end;
-  const auto [stop, error] = std::from_chars(in_.data() + 1, last, value);
-  if (error != std::errc() || stop != last) return false;
-  in_.remove_prefix(end + 2);
+  constexpr std::size_t kDigitsMax = 19;
+  if (in_.size() < 4 || in_[0] != type) return false;
+  const std::size_t most = std::min(in_.size() - 2, kDigitsMax + 1);
+  std::size_t at = 1;
+  value = 0;
+  for (; at <= most && in_[at] != '\r'; ++at) {
+    const auto digit = static_cast<unsigned>(in_[at] - '0');
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  if (at == 1 || at > most || in_[at] != '\r' || in_[at + 1] != '\n') return false;
+  in_.remove_prefix(at + 2);
   return true;
 }
 
@@ -68,9 +75,79 @@ bool RequestCursor::next(std::vector<ByteView>& words) {
   return !failed_;
 }
 
-FrameEntry FrameView::entry(std::size_t index) const {
-  DEBUG_ASSERT(index < head.count);
-  return load<FrameEntry>(table.data() + index * kFrameEntryBytes);
+namespace {
+
+// What a line of the table tells, in its first byte; the upper half counts records that repeat it.
+enum Told : std::uint8_t { kBytes = 1, kDelay = 2, kSession = 4, kDbAndFlags = 8 };
+constexpr unsigned kRepeatShift = 4;
+constexpr unsigned kRepeatsMax = 15;
+
+std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
+std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
+
+void append_line(Bytes& out, const FrameEntry& before, const FrameEntry& entry, unsigned repeats) {
+  unsigned told = repeats << kRepeatShift;
+  if (entry.bytes != before.bytes) told |= kBytes;
+  if (entry.delay_us != before.delay_us) told |= kDelay;
+  if (entry.session != before.session) told |= kSession;
+  if (entry.db != before.db || entry.flags != before.flags) told |= kDbAndFlags;
+  out.push_back(static_cast<char>(told));
+  if (told & kBytes) append_varint(out, entry.bytes);
+  if (told & kDelay) {
+    append_varint(out, zigzag(std::int64_t{entry.delay_us} - std::int64_t{before.delay_us}));
+  }
+  if (told & kSession) append_varint(out, entry.session);
+  if (told & kDbAndFlags) {
+    append_varint(out, entry.db);
+    append_varint(out, entry.flags);
+  }
+}
+
+}  // namespace
+
+void append_table(Bytes& out, std::span<const FrameEntry> entries) {
+  FrameEntry before;
+  for (std::size_t i = 0; i < entries.size();) {
+    unsigned repeats = 0;
+    while (repeats < kRepeatsMax && i + 1 + repeats < entries.size() &&
+           entries[i + 1 + repeats] == entries[i]) {
+      ++repeats;
+    }
+    append_line(out, before, entries[i], repeats);
+    before = entries[i];
+    i += 1 + repeats;
+  }
+}
+
+bool TableCursor::decode() {
+  if (in_.empty()) return false;
+  const unsigned told = in_.fixed<std::uint8_t>();
+  repeats_ = told >> kRepeatShift;
+  if (told & kBytes) entry_.bytes = static_cast<std::uint32_t>(in_.varint());
+  if (told & kDelay) {
+    entry_.delay_us = static_cast<std::int32_t>(static_cast<std::uint32_t>(entry_.delay_us) +
+                                                static_cast<std::uint32_t>(unzigzag(in_.varint())));
+  }
+  if (told & kSession) entry_.session = static_cast<std::uint32_t>(in_.varint());
+  if (told & kDbAndFlags) {
+    entry_.db = static_cast<std::uint16_t>(in_.varint());
+    entry_.flags = static_cast<std::uint16_t>(in_.varint());
+  }
+  return !in_.failed();
+}
+
+bool TableCursor::next(FrameEntry& entry) {
+  if (repeats_ > 0) {
+    --repeats_;
+  } else if (!decode()) {
+    return false;
+  }
+  entry = entry_;
+  return true;
 }
 
 void seal_head(FrameHead& head, std::uint64_t salt) {
@@ -78,21 +155,22 @@ void seal_head(FrameHead& head, std::uint64_t salt) {
   head.hash = hash_on_disk(ByteView(reinterpret_cast<const char*>(&head), sizeof(head)));
 }
 
-void seal_frame(FrameHead& head, std::uint64_t salt, std::span<const FrameEntry> entries,
-                ByteView sessions, ByteView words) {
-  ASSERT(words.size() <= UINT32_MAX && sessions.size() <= UINT32_MAX);
-  const ByteView table(reinterpret_cast<const char*>(entries.data()), entries.size_bytes());
+namespace {
+std::uint64_t body_hash(ByteView table, ByteView sessions, ByteView words) {
+  std::uint64_t hash = hash_on_disk(table);
+  if (!sessions.empty()) hash = hash_on_disk(sessions, hash);
+  return hash_on_disk(words, hash);
+}
+}  // namespace
+
+void seal_frame(FrameHead& head, std::uint64_t salt, ByteView table, ByteView sessions,
+                ByteView words) {
+  ASSERT(words.size() <= UINT32_MAX && sessions.size() <= UINT32_MAX &&
+         table.size() <= UINT32_MAX);
   head.words_bytes = static_cast<std::uint32_t>(words.size());
   head.sessions_bytes = static_cast<std::uint32_t>(sessions.size());
-  head.words_hash = hash_on_disk(words);
-  if (sessions.empty()) {
-    head.table_hash = hash_on_disk(table);
-  } else {
-    Bytes both;
-    both.reserve(table.size() + sessions.size());
-    both.append(table).append(sessions);
-    head.table_hash = hash_on_disk(both);
-  }
+  head.table_bytes = static_cast<std::uint32_t>(table.size());
+  head.body_hash = body_hash(table, sessions, words);
   seal_head(head, salt);
 }
 
@@ -103,18 +181,24 @@ Status decode_head(ByteView in, std::uint64_t salt, FrameHead& head) {
   const std::uint64_t hash = found.hash;
   seal_head(found, salt);
   if (found.hash != hash) return Error(ErrorCode::kCorrupt, "wrong hash of a frame's head");
+  if (found.first_lsn > kLsnMax - found.words_bytes) {
+    return Error(ErrorCode::kCorrupt, "a frame's LSN is out of range");
+  }
   head = found;
   return ok;
 }
 
 namespace {
 
-// The lengths of the table must add up: all of it is covered by hashes, so a difference is a
-// writer's mistake.
-bool lengths_agree(const FrameView& frame) {
+// The table must tell of as many records and bytes as the head: all of it is covered by hashes, so
+// a difference is a writer's mistake.
+bool table_agrees(const FrameView& frame) {
+  std::uint64_t count = 0;
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < frame.head.count; ++i) sum += frame.entry(i).bytes;
-  return sum == frame.head.words_bytes;
+  TableCursor cursor(frame.table);
+  FrameEntry entry;
+  for (; cursor.next(entry); ++count) sum += entry.bytes;
+  return !cursor.failed() && count == frame.head.count && sum == frame.head.words_bytes;
 }
 
 }  // namespace
@@ -126,20 +210,15 @@ Status decode_frame(ByteView in, std::uint64_t salt, FrameView& frame) {
   if (in.size() < head.body_bytes()) {
     return Error(ErrorCode::kTruncated, "the file ends in a frame");
   }
-  const std::size_t table_bytes = std::size_t{head.count} * kFrameEntryBytes;
-  const ByteView front = in.substr(0, table_bytes + head.sessions_bytes);
-  const ByteView words = in.substr(front.size(), head.words_bytes);
-  if (hash_on_disk(front) != head.table_hash) {
-    return Error(ErrorCode::kCorrupt, "wrong hash of a frame's record table");
-  }
-  if (hash_on_disk(words) != head.words_hash) {
-    return Error(ErrorCode::kCorrupt, "wrong hash of a frame's words");
-  }
   frame = {.head = head,
-           .table = front.substr(0, table_bytes),
-           .sessions = front.substr(table_bytes),
-           .words = words};
-  if (!lengths_agree(frame)) {
+           .table = in.substr(0, head.table_bytes),
+           .sessions = in.substr(head.table_bytes, head.sessions_bytes),
+           .words = in.substr(std::size_t{head.table_bytes} + head.sessions_bytes,
+                              head.words_bytes)};
+  if (body_hash(frame.table, frame.sessions, frame.words) != head.body_hash) {
+    return Error(ErrorCode::kCorrupt, "wrong hash of a frame's body");
+  }
+  if (!table_agrees(frame)) {
     return Error(ErrorCode::kCorrupt, "a frame's record table does not fit its words");
   }
   return ok;
@@ -166,24 +245,54 @@ Status deliver_sessions(ByteView sessions, RecordSink& sink) {
   return ok;
 }
 
+namespace {
+
+// Walks through the records of a frame.
+class RecordCursor {
+ public:
+  explicit RecordCursor(const FrameView& frame)
+      : table_(frame.table), time_us_(frame.head.time_us), words_(frame.words) {
+    record_.lsn = frame.head.first_lsn;
+  }
+  bool next() {
+    if (!table_.next(entry_)) return false;
+    record_ = {.first = record_.lsn,
+               .lsn = record_.lsn + entry_.bytes,
+               .time_us = time_us_ + entry_.delay_us,
+               .session = entry_.session,
+               .db = entry_.db,
+               .flags = entry_.flags,
+               .words = words_.substr(0, entry_.bytes)};
+    words_.remove_prefix(entry_.bytes);
+    return true;
+  }
+  const RecordView& record() const { return record_; }
+
+ private:
+  TableCursor table_;
+  FrameEntry entry_;
+  std::int64_t time_us_;
+  ByteView words_;
+  RecordView record_;
+};
+
+}  // namespace
+
+Status deliver_record(const FrameView& frame, Lsn first, RecordSink& sink) {
+  RecordCursor cursor(frame);
+  while (cursor.next()) {
+    if (cursor.record().first == first) return sink.on_record(cursor.record());
+  }
+  return Error(ErrorCode::kNotFound, "no record begins there");
+}
+
 Status deliver_frame(const FrameView& frame, Lsn from, Lsn to, RecordSink& sink) {
   if (Status status = deliver_sessions(frame.sessions, sink); !status) return status;
-  Lsn lsn = frame.head.first_lsn;
-  ByteView words = frame.words;
-  for (std::size_t i = 0; i < frame.head.count; ++i) {
-    const FrameEntry entry = frame.entry(i);
-    const RecordView record{.first = lsn,
-                            .lsn = lsn + entry.bytes,
-                            .time_us = frame.head.time_us + entry.delay_us,
-                            .session = entry.session,
-                            .db = entry.db,
-                            .flags = entry.flags,
-                            .words = words.substr(0, entry.bytes)};
-    words.remove_prefix(entry.bytes);
-    lsn = record.lsn;
-    if (record.lsn <= from) continue;
-    if (record.lsn > to) break;
-    if (Status status = sink.on_record(record); !status) return status;
+  RecordCursor cursor(frame);
+  while (cursor.next()) {
+    if (cursor.record().lsn <= from) continue;
+    if (cursor.record().lsn > to) break;
+    if (Status status = sink.on_record(cursor.record()); !status) return status;
   }
   return ok;
 }

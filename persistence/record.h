@@ -15,11 +15,14 @@
 #include <vector>
 
 #include "src/base/bytes.h"
+#include "src/base/coding.h"
 #include "src/base/result.h"
 
 namespace memoir {
 
 using Lsn = std::uint64_t;
+// Buckets of tables keep positions in 56 bits.
+inline constexpr Lsn kLsnMax = (Lsn{1} << 56) - 1;
 
 // The longest record: its length and that of a frame are 32 bits wide on disk.
 inline constexpr std::size_t kRecordBytesMax = 0xFFFF'0000;
@@ -99,7 +102,8 @@ class RequestCursor {
 
 inline constexpr std::uint32_t kFrameMagic = 0x4652'4D4A;  // "JMRF" on disk
 inline constexpr std::size_t kFrameHeadBytes = 64;
-inline constexpr std::size_t kFrameEntryBytes = 16;
+// The most that one record takes in a frame's record table.
+inline constexpr std::size_t kFrameEntryBytesMax = 24;
 
 // The first 64 bytes of a frame, as on disk. `hash` is XXH3 over these 64 bytes with the segment's
 // salt in its own place, so a head is trusted before its body is read and a frame of another
@@ -113,41 +117,59 @@ struct FrameHead {
   std::int64_t time_us = 0;
   std::uint32_t words_bytes = 0;
   std::uint32_t sessions_bytes = 0;
-  std::uint64_t table_hash = 0;  // XXH3 of entries and sessions
-  std::uint64_t words_hash = 0;  // XXH3 of words
+  std::uint32_t table_bytes = 0;
+  std::uint32_t reserved = 0;
+  std::uint64_t body_hash = 0;  // XXH3 of table, sessions, words, each seeded with the one before
 
   Lsn end_lsn() const { return first_lsn + words_bytes; }
   std::uint64_t body_bytes() const {
-    return std::uint64_t{count} * kFrameEntryBytes + sessions_bytes + words_bytes;
+    return std::uint64_t{table_bytes} + sessions_bytes + words_bytes;
   }
 };
 static_assert(sizeof(FrameHead) == kFrameHeadBytes);
 
-// One line of a frame's record table, as on disk.
+// One line of a frame's record table. On disk it is told by its difference from the line before.
 struct FrameEntry {
   std::uint32_t bytes = 0;
   std::int32_t delay_us = 0;  // after the frame's time_us; either sign, workers' clocks differ
   std::uint32_t session = 0;
   std::uint16_t db = 0;
   std::uint16_t flags = 0;
+  bool operator==(const FrameEntry&) const = default;
 };
-static_assert(sizeof(FrameEntry) == kFrameEntryBytes);
+
+// Appends the record table to `out`.
+void append_table(Bytes& out, std::span<const FrameEntry> entries);
+
+// Reads a record table from front to back.
+class TableCursor {
+ public:
+  explicit TableCursor(ByteView table) : in_(table) {}
+  // The next record's line; false at the end, and at bytes that are no table.
+  bool next(FrameEntry& entry);
+  bool failed() const { return in_.failed(); }
+
+ private:
+  bool decode();
+
+  Reader in_;
+  FrameEntry entry_;
+  unsigned repeats_ = 0;  // further records with the same line
+};
 
 // A frame in memory that has been checked.
 struct FrameView {
   FrameHead head;
-  ByteView table;     // entries; unaligned
+  ByteView table;     // for TableCursor
   ByteView sessions;
   ByteView words;
-
-  FrameEntry entry(std::size_t index) const;
 };
 
 // Fills in the hashes and lengths of `head` (count, first_lsn, synced_lsn and time_us are the
-// caller's), so that head, entries, sessions and words written back to back are a frame of the
+// caller's), so that head, table, sessions and words written back to back are a frame of the
 // segment with `salt`.
-void seal_frame(FrameHead& head, std::uint64_t salt, std::span<const FrameEntry> entries,
-                ByteView sessions, ByteView words);
+void seal_frame(FrameHead& head, std::uint64_t salt, ByteView table, ByteView sessions,
+                ByteView words);
 // Computes only the head's own hash: for a frame that moves to another segment.
 void seal_head(FrameHead& head, std::uint64_t salt);
 
@@ -161,6 +183,8 @@ Status decode_frame(ByteView in, std::uint64_t salt, FrameView& frame);
 void append_session(Bytes& out, const SessionView& session);
 // Gives a frame's session declarations, then its records whose lsn is in (from, to], to `sink`.
 Status deliver_frame(const FrameView& frame, Lsn from, Lsn to, RecordSink& sink);
+// Gives one record alone, that which begins at `first`. kNotFound if none does.
+Status deliver_record(const FrameView& frame, Lsn first, RecordSink& sink);
 // The session declarations alone.
 Status deliver_sessions(ByteView sessions, RecordSink& sink);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/segment_index.h"
+#include "persistence/segment_packer.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
 
@@ -64,7 +66,7 @@ class Replay {
   Status measure() {
     const auto& segments = reader_.timeline().segments;
     for (std::size_t i = reader_.segment(); i < segments.size(); ++i) {
-      const auto bytes = file_bytes(files_, segments[i].path);
+      const auto bytes = segment_bytes(files_, segments[i]);
       if (!bytes) return bytes.peek_error().clone();
       sizes_.push_back(*bytes);
       total_ += *bytes;
@@ -153,18 +155,35 @@ Status replay_timeline(FileSystem& files, Timeline timeline, const RecoveryOptio
   return ok;
 }
 
+// A packed segment that is cut becomes a plain one again.
+Status cut_packed(FileSystem& files, const SegmentFile& segment, std::uint64_t offset,
+                  const std::string& suffix) {
+  const auto bytes = segment_bytes(files, segment);
+  if (!bytes) return bytes.peek_error().clone();
+  if (offset >= *bytes) return ok;
+  if (!suffix.empty()) {
+    Status kept = copy_file(files, segment.path, 0, segment.path + suffix);
+    if (!kept) return kept;
+  }
+  return unpack_segment(files, segment, offset);
+}
+
 }  // namespace
 
 Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t segment,
                     std::uint64_t offset, const std::string& suffix) {
   const auto& segments = timeline.segments;
+  if (Status clean = remove_litter(files, timeline.path); !clean) return clean;
   for (std::size_t i = segments.size(); i-- > segment + (offset == 0 ? 0 : 1);) {
     const std::string& path = segments[i].path;
+    (void)files.remove(index_path(segments[i]));
     Status gone = suffix.empty() ? files.remove(path) : files.rename(path, path + suffix);
     if (!gone) return gone;
   }
   if (Status synced = files.sync_directory(timeline.path); !synced) return synced;
   if (offset == 0) return ok;
+  (void)files.remove(index_path(segments[segment]));
+  if (segments[segment].packed) return cut_packed(files, segments[segment], offset, suffix);
 
   const std::string& path = segments[segment].path;
   if (!suffix.empty()) {
@@ -178,14 +197,24 @@ Status cut_timeline(FileSystem& files, const Timeline& timeline, std::size_t seg
   return ok;
 }
 
+Result<std::unique_ptr<FileLock>> lock_journal(FileSystem& files, const std::string& directory) {
+  if (Status made = files.create_directories(directory); !made) return std::move(made).error();
+  return files.lock(join_path(directory, "lock"));
+}
+
 Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
+                                         const RecoveryOptions& options, RecordSink& sink) {
+  auto lock = lock_journal(files, directory);
+  if (!lock) return lock.error();
+  return recover_journal(files, directory, *std::move(lock), options, sink);
+}
+
+Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
+                                         std::unique_ptr<FileLock> lock,
                                          const RecoveryOptions& options, RecordSink& sink) {
   RecoveredJournal journal;
   journal.directory = directory;
-  if (Status made = files.create_directories(directory); !made) return std::move(made).error();
-  auto lock = files.lock(join_path(directory, "lock"));
-  if (!lock) return lock.error();
-  journal.lock = *std::move(lock);
+  journal.lock = std::move(lock);
 
   auto timelines = list_timelines(files, directory);
   if (!timelines) return timelines.error();

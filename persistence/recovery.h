@@ -57,6 +57,12 @@ struct RecoveredJournal {
 Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
                                          const RecoveryOptions& options, RecordSink& sink);
 
+// The same in two steps, for who has to know what there is before it is read.
+Result<std::unique_ptr<FileLock>> lock_journal(FileSystem& files, const std::string& directory);
+Result<RecoveredJournal> recover_journal(FileSystem& files, const std::string& directory,
+                                         std::unique_ptr<FileLock> lock,
+                                         const RecoveryOptions& options, RecordSink& sink);
+
 // Cuts the segment at `offset` and removes the segments behind it, from the last to the first.
 // With a `suffix`, a copy of what is taken away stays beside it under the segment's name plus
 // suffix.

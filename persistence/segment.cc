@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "persistence/packed_file.h"
 #include "src/base/coding.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
@@ -14,11 +15,17 @@ namespace memoir {
 namespace {
 
 constexpr std::string_view kSegmentSuffix = ".journal";
+constexpr std::string_view kPackedSuffix = ".journal.zst";
 constexpr std::size_t kSegmentDigits = 20;
 constexpr std::size_t kTimelineDigits = 8;
 
 std::uint64_t header_hash(const SegmentHeader& header) {
   return hash_on_disk(bytes_of(header).substr(0, offsetof(SegmentHeader, hash)));
+}
+
+bool parse_name(std::string_view name, std::string_view suffix, Lsn& first_lsn) {
+  return name.size() == kSegmentDigits + suffix.size() && name.ends_with(suffix) &&
+         parse_digits(name.substr(0, kSegmentDigits), first_lsn);
 }
 
 bool all_zero(ByteView bytes) {
@@ -41,9 +48,11 @@ SegmentHeader make_segment_header(std::uint32_t timeline, ByteView replication_i
   header.created_us = created_us;
   header.salt = system_random();
   std::memcpy(header.replication_id, replication_id.data(), kReplicationIdChars);
-  header.hash = header_hash(header);
+  seal_header(header);
   return header;
 }
+
+void seal_header(SegmentHeader& header) { header.hash = header_hash(header); }
 
 Result<SegmentHeader> decode_segment_header(ByteView in) {
   if (in.size() < kSegmentHeaderBytes) {
@@ -69,8 +78,15 @@ std::string segment_name(Lsn first_lsn) {
 }
 
 bool parse_segment_name(std::string_view name, Lsn& first_lsn) {
-  return name.size() == kSegmentDigits + kSegmentSuffix.size() && name.ends_with(kSegmentSuffix) &&
-         parse_digits(name.substr(0, kSegmentDigits), first_lsn);
+  return parse_name(name, kSegmentSuffix, first_lsn);
+}
+
+std::string packed_name(Lsn first_lsn) {
+  return fmt::format("{:0{}}{}", first_lsn, kSegmentDigits, kPackedSuffix);
+}
+
+bool parse_packed_name(std::string_view name, Lsn& first_lsn) {
+  return parse_name(name, kPackedSuffix, first_lsn);
 }
 
 std::string timeline_name(std::uint32_t timeline) {
@@ -87,8 +103,14 @@ Result<Timeline> list_segments(FileSystem& files, const std::string& path, std::
   Timeline timeline{.number = number, .path = path, .segments = {}};
   for (const DirectoryEntry& entry : *entries) {
     Lsn first_lsn = 0;
-    if (entry.is_directory || !parse_segment_name(entry.name, first_lsn)) continue;
-    timeline.segments.push_back({.first_lsn = first_lsn, .path = join_path(path, entry.name)});
+    if (entry.is_directory) continue;
+    const bool plain = parse_segment_name(entry.name, first_lsn);
+    if (!plain && !parse_packed_name(entry.name, first_lsn)) continue;
+    // By name the plain form comes first.
+    auto& segments = timeline.segments;
+    if (!segments.empty() && segments.back().first_lsn == first_lsn) continue;
+    segments.push_back(
+        {.first_lsn = first_lsn, .path = join_path(path, entry.name), .packed = !plain});
   }
   return timeline;
 }
@@ -108,6 +130,21 @@ Result<std::vector<Timeline>> list_timelines(FileSystem& files, const std::strin
   return timelines;
 }
 
+Result<std::uint64_t> segment_bytes(FileSystem& files, const SegmentFile& segment) {
+  auto size = [&]() -> Result<std::uint64_t> {
+    if (!segment.packed) {
+      auto file = files.open(segment.path, OpenMode::kRead);
+      if (!file) return file.error();
+      return (*file)->size();
+    }
+    auto file = PackedFile::open(files, segment.path);
+    if (!file) return file.error();
+    return (*file)->size();
+  }();
+  if (size) return size;
+  return Error(size.peek_error().code(), segment.path + ": " + size.peek_error().text());
+}
+
 Result<bool> is_blank_file(FileSystem& files, const std::string& path) {
   auto file = files.open(path, OpenMode::kRead);
   if (!file) return file.error();
@@ -124,15 +161,36 @@ Result<bool> is_blank_file(FileSystem& files, const std::string& path) {
 Result<std::unique_ptr<SegmentReader>> SegmentReader::open(FileSystem& files,
                                                            const std::string& path,
                                                            std::size_t buffer_bytes) {
+  Lsn first_lsn = 0;
+  if (parse_packed_name(base_name(path), first_lsn)) return open_packed(files, path, buffer_bytes);
   auto file = files.open(path, OpenMode::kRead);
   if (!file) return file.error();
   std::unique_ptr<SegmentReader> reader(new SegmentReader(*std::move(file), path, buffer_bytes));
-  auto front = reader->view(0, kSegmentHeaderBytes);
-  if (!front) return front.error();
-  auto header = decode_segment_header(*front);
-  if (!header) return header.error();
-  reader->header_ = *header;
+  if (Status status = reader->read_header(); !status) return std::move(status).error();
   return reader;
+}
+
+Result<std::unique_ptr<SegmentReader>> SegmentReader::open_packed(FileSystem& files,
+                                                                  const std::string& path,
+                                                                  std::size_t buffer_bytes) {
+  auto file = PackedFile::open(files, path);
+  if (!file) return file.error();
+  PackedFile* const packed = file->get();
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(*std::move(file), path, buffer_bytes));
+  reader->packed_ = packed;
+  Status status = reader->read_header();
+  if (!status && !packed->damage().empty()) return Error(ErrorCode::kCorrupt, packed->damage());
+  if (!status) return std::move(status).error();
+  return reader;
+}
+
+Status SegmentReader::read_header() {
+  auto front = view(0, kSegmentHeaderBytes);
+  if (!front) return Error(front.peek_error().clone());
+  auto header = decode_segment_header(*front);
+  if (!header) return Error(header.peek_error().clone());
+  header_ = *header;
+  return ok;
 }
 
 Error SegmentReader::read_error(const Error& error) const {
@@ -188,7 +246,7 @@ Result<SegmentReader::Outcome> SegmentReader::damage(const Error& why) {
   window_bytes_ = 0;  // the file may have grown by the next call
   if (!zeros) return zeros.error();
   if (*zeros) return Outcome::kEnd;
-  reason_ = why.text();
+  reason_ = packed_ && !packed_->damage().empty() ? packed_->damage() : why.text();
   return Outcome::kDamage;
 }
 

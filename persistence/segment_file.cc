@@ -120,17 +120,6 @@ Status SegmentWriter::reserve(std::uint64_t bytes, Fill fill) {
   return ok;
 }
 
-Status remove_prepared_segments(FileSystem& files, const std::string& directory) {
-  auto entries = files.list(directory);
-  if (!entries) return entries.error();
-  for (const DirectoryEntry& entry : *entries) {
-    const std::string_view name = entry.name;
-    if (!name.starts_with(kPreparedPrefix) || !name.ends_with(kPreparedSuffix)) continue;
-    if (Status gone = files.remove(join_path(directory, entry.name)); !gone) return gone;
-  }
-  return ok;
-}
-
 namespace {
 
 // Collects declarations and gives those again that a frame needs in its new segment.
@@ -146,10 +135,11 @@ class Declarations final : public RecordSink {
 
   Bytes needed_by(const FrameView& frame) {
     Bytes out;
-    for (std::size_t i = 0; i < frame.head.count; ++i) {
-      const std::uint32_t id = frame.entry(i).session;
-      const auto found = known_.find(id);
-      if (found == known_.end() || !declared_.insert(id).second) continue;
+    TableCursor table(frame.table);
+    FrameEntry entry;
+    while (table.next(entry)) {
+      const auto found = known_.find(entry.session);
+      if (found == known_.end() || !declared_.insert(entry.session).second) continue;
       out.append(found->second);
     }
     return out;
@@ -161,11 +151,9 @@ class Declarations final : public RecordSink {
 };
 
 Status move_frame(const FrameView& frame, Declarations& declarations, SegmentWriter& target) {
-  std::vector<FrameEntry> entries(frame.head.count);
-  for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = frame.entry(i);
   const Bytes sessions = declarations.needed_by(frame);
   FrameHead head = frame.head;
-  seal_frame(head, target.salt(), entries, sessions, frame.words);
+  seal_frame(head, target.salt(), frame.table, sessions, frame.words);
   return target.append(head, frame.table, sessions, frame.words);
 }
 

@@ -71,9 +71,6 @@ class SegmentWriter {
   std::uint64_t synced_end_ = 0;
 };
 
-// Removes what prepare() left when the process ended.
-Status remove_prepared_segments(FileSystem& files, const std::string& directory);
-
 // Copies the frames of [from, to) out of `sources` (ascending, from a segment's start each) into
 // the prepared `target`, with every session declaration they need, and syncs it. Each frame is
 // checked when read: kCorrupt if one cannot be read back.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ namespace memoir {
 inline constexpr std::string_view kAuxReplicationId = "repl-id";
 inline constexpr std::string_view kAuxLsn = "repl-offset";
 inline constexpr std::string_view kAuxTimeline = "memoir-timeline";
+inline constexpr std::string_view kAuxCreated = "ctime";
 
 struct SnapshotFile {
   std::string name;  // without the directory
@@ -33,6 +35,17 @@ struct SnapshotFile {
 std::string snapshot_name(Lsn lsn);
 std::string snapshot_index_name(Lsn lsn);
 bool parse_snapshot_name(std::string_view name, Lsn& lsn);
+
+// What an RDB file says of where it comes from, in the fields before its first key.
+struct SnapshotOrigin {
+  Bytes replication_id;               // empty: not said
+  std::optional<Lsn> lsn;
+  std::optional<std::uint32_t> timeline;
+  std::int64_t created_s = 0;  // Unix time; 0: not said
+};
+
+// Reads the head of a file alone. kCorrupt, kTruncated or kUnsupported if it is no RDB.
+Result<SnapshotOrigin> read_snapshot_origin(FileSystem& files, const std::string& path);
 
 // The snapshots in a directory, the oldest first, by their names alone. Temporary files are none.
 Result<std::vector<SnapshotFile>> list_snapshots(FileSystem& files, const std::string& directory);

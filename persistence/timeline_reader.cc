@@ -22,7 +22,7 @@ Lsn TimelineReader::limit() const {
 
 Result<bool> TimelineReader::next(FrameView& frame) {
   while (!ended_ && index_ < timeline_.segments.size()) {
-    if (lsn_ == limit()) {
+    if (lsn_ == limit() && index_ + 1 < timeline_.segments.size()) {
       ++index_;
       previous_offset_ = offset();
       reader_.reset();
@@ -47,8 +47,21 @@ Result<bool> TimelineReader::next(FrameView& frame) {
   return false;
 }
 
+// A segment may have been packed since it was listed.
+Result<std::unique_ptr<SegmentReader>> TimelineReader::open_either_form(
+    const SegmentFile& segment) {
+  auto reader = SegmentReader::open(files_, segment.path, buffer_bytes_);
+  if (reader || reader.peek_error().code() != ErrorCode::kNotFound) return reader;
+  const std::string other =
+      segment.packed ? segment_name(segment.first_lsn) : packed_name(segment.first_lsn);
+  auto again = SegmentReader::open(files_, join_path(parent_path(segment.path), other),
+                                   buffer_bytes_);
+  if (!again && again.peek_error().code() == ErrorCode::kNotFound) return reader;
+  return again;
+}
+
 Result<bool> TimelineReader::open_segment() {
-  auto reader = SegmentReader::open(files_, timeline_.segments[index_].path, buffer_bytes_);
+  auto reader = open_either_form(timeline_.segments[index_]);
   if (!reader) {
     const Error error = reader.error();
     if (error.code() == ErrorCode::kTruncated || error.code() == ErrorCode::kCorrupt ||
@@ -117,10 +130,11 @@ Result<bool> TimelineReader::bad_place(const std::string& reason) {
               .frames_behind = 0};
   auto later = reader_->look_ahead(SegmentReader::First::kIsBad);
   if (!later) return later.error();
-  Lsn synced_lsn = later->synced_lsn;
+  // What is wrong with a packed segment is damage.
+  Lsn synced_lsn = reader_->packed() != nullptr ? lsn_ + 1 : later->synced_lsn;
   place.frames_behind = later->frames;
   for (std::size_t i = index_ + 1; i < timeline_.segments.size(); ++i) {
-    auto reader = SegmentReader::open(files_, timeline_.segments[i].path, buffer_bytes_);
+    auto reader = open_either_form(timeline_.segments[i]);
     if (!reader) {
       if (reader.peek_error().code() == ErrorCode::kIo) return reader.error();
       continue;

@@ -7,6 +7,8 @@
 // unsynced writes may survive a loss of power in any subset. Otherwise something that was promised
 // is gone, and that is an error for a person to look at.
 //
+// A packed segment was whole when it got its name: whatever is wrong with it is damage.
+//
 // Where a later segment begins at x, whatever the segment before it holds from x on is left aside:
 // after a failed sync the journal writes what was unsynced anew into such a segment.
 #pragma once
@@ -55,6 +57,7 @@ class TimelineReader {
 
  private:
   Result<bool> open_segment();
+  Result<std::unique_ptr<SegmentReader>> open_either_form(const SegmentFile& segment);
   Result<bool> accept(const FrameView& frame, Lsn limit);
   Result<bool> bad_place(const std::string& reason);
   Result<bool> bad_header(const Error& error);

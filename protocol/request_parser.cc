@@ -135,11 +135,12 @@ void RequestParser::make_room(std::size_t bytes) {
 }
 
 Status RequestParser::parse(const RequestLimits& limits, std::size_t requests_max) {
-  while (!failure_ && requests_.size() < requests_max) {
-    if (parse_one(limits) != Step::kComplete) break;
-  }
+  // Before anything is taken out of it, as in Redis: a value at the limit is too large.
   if (!failure_ && query_buffer_bytes() > limits.query_buffer_max) {
     fail("query buffer length exceeds the limit", ErrorCode::kTooLarge);
+  }
+  while (!failure_ && requests_.size() < requests_max) {
+    if (parse_one(limits) != Step::kComplete) break;
   }
   if (failure_) return failure_->clone();
   return ok;

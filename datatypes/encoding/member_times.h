@@ -57,6 +57,16 @@ class MemberTimes {
   // Takes out those before `ms`, the earliest first and at most `most`, and appends their members.
   void take_before(std::int64_t ms, std::size_t most, std::vector<Bytes>& members);
 
+  // Whether it is sound, and contains(ByteView) says that every member in it is there.
+  template <class F>
+  bool verify(F&& contains) const {
+    if (!(index_ ? few_.size() == 0 && index_->verify() : few_.verify())) return false;
+    bool sound = true;
+    for_each([&](ByteView member, std::int64_t ms) {
+      sound = sound && ms >= 0 && ms < kMemberMomentMax && contains(member);
+    });
+    return sound;
+  }
   // Bytes of its allocations.
   std::size_t memory_usage(std::size_t samples) const;
 

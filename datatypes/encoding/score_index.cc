@@ -53,6 +53,15 @@ void ScoreIndex::forget(std::span<const ScoredMember> members) {
   }
 }
 
+bool ScoreIndex::verify() const {
+  if (table.size() != tree.size() || !table.verify() || !tree.verify()) return false;
+  bool same = true;
+  tree.for_each(0, tree.size(), [&](ScoredMember member, double) {
+    same = same && find(member.member(), hash_in_memory(member.member())) == member;
+  });
+  return same;
+}
+
 std::size_t ScoreIndex::memory_usage(std::size_t samples) const {
   std::size_t seen = 0;
   std::size_t bytes = 0;

@@ -10,12 +10,12 @@
 #include "datatypes/encoding/score_tree.h"
 #include "datatypes/encoding/scored_member.h"
 #include "src/base/bytes.h"
-#include "src/store/table.h"
+#include "src/store/member_table.h"
 
 namespace memoir {
 
 struct ScoreIndex {
-  Table<ScoredMemberTraits> table;
+  MemberTable<ScoredMemberTraits> table;
   ScoreTree tree;
 
   ScoreIndex() = default;
@@ -31,6 +31,8 @@ struct ScoreIndex {
   bool remove(ByteView member);
   // Takes out and frees members that the tree no longer has.
   void forget(std::span<const ScoredMember> members);
+  // Whether table and tree are sound and hold the same members.
+  bool verify() const;
   // Bytes of the allocations; blocks are estimated from `samples` of them (0: all).
   std::size_t memory_usage(std::size_t samples) const;
 };

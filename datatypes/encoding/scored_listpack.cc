@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "datatypes/encoding/old_forms.h"
 #include "src/base/number.h"
 
 namespace memoir {
@@ -81,6 +82,26 @@ std::size_t ScoredListpack::count_by_member(ByteView member, bool inclusive) con
     ++before;
   }
   return before;
+}
+
+bool ScoredListpack::verify() const {
+  if (!Listpack::validate(pairs_.bytes()) || pairs_.count() % 2 != 0) return false;
+  bool first = true;
+  double before = 0;
+  Bytes member_before;
+  char digits[kIntegerCharsMax];
+  for (Cursor at = pairs_.first(); at; first = false) {
+    const ByteView member = pairs_.text_of(at, digits);
+    at = pairs_.next(at);
+    const Listpack::Item item = pairs_.get(at);
+    if (!item.is_integer && !parse_double(item.text)) return false;
+    const double score = score_at(at);
+    if (!first && !(before < score || (before == score && member_before < member))) return false;
+    before = score;
+    member_before = member;
+    at = pairs_.next(at);
+  }
+  return !has_repeated(pairs_, 2);
 }
 
 }  // namespace memoir

@@ -23,6 +23,8 @@ class ScoredListpack {
   explicit ScoredListpack(Listpack pairs) : pairs_(std::move(pairs)) {}
 
   const Listpack& listpack() const { return pairs_; }
+  // Whether it is what it claims to be: pairs of distinct members and numbers, in order.
+  bool verify() const;
   std::size_t size() const { return pairs_.count() / 2; }
   bool fits(std::size_t extra) const { return pairs_.fits(extra); }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "datatypes/encoding/old_forms.h"
 #include "src/base/alloc.h"
 
 namespace memoir {
@@ -96,6 +97,7 @@ bool Hash::set_in_table(ByteView field, ByteView value, const SharedBytes& owner
     table.insert(HashField::make(field, value, owner), hash);
     return true;
   }
+  table.before_change(hash);
   const TableItem before = place.item();
   const TableItem after = HashField::with_value(before, value, owner);
   if (after.pointer != before.pointer) table.replace(place, after);
@@ -176,14 +178,27 @@ std::vector<Listpack::Cursor> Hash::pack_fields() const {
   return fields;
 }
 
-bool Hash::verify() const {
-  bool same = true;
-  if (times()) {
-    times()->for_each([&](ByteView field, std::int64_t) { same = same && contains(field); });
+std::size_t Hash::shareable_bytes() const {
+  if (!is_large()) return 0;
+  std::size_t bytes = 0;
+  fields()->table.for_each([&](TableItem item) {
+    if (const SharedBytes value = HashField::shared(item)) bytes += value.allocated_bytes();
+  });
+  return bytes;
+}
+
+Status Hash::verify() const {
+  if (is_large()) {
+    if (!fields()->table.verify()) return broken("a hash's table is unsound");
+  } else {
+    if (!Listpack::validate(small().bytes())) return broken("a hash's listpack is unsound");
+    if (small().count() % 2 != 0) return broken("a hash has a field without a value");
+    if (has_repeated(small(), 2)) return broken("a hash has a field twice");
   }
-  if (!same) return false;
-  if (is_large()) return fields()->table.verify();
-  return Listpack::validate(small().bytes()) && small().count() % 2 == 0;
+  if (times() && !times()->verify([&](ByteView field) { return contains(field); })) {
+    return broken("a hash's times do not agree with its fields");
+  }
+  return ok;
 }
 
 }  // namespace memoir

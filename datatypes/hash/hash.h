@@ -22,6 +22,7 @@
 #include "datatypes/hash/hash_field.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
+#include "src/store/member_table.h"
 #include "src/store/object.h"
 
 namespace memoir {
@@ -82,6 +83,7 @@ class Hash final : public Object {
     return is_large() ? fields()->table.size() : small().count() / 2;
   }
   std::size_t memory_usage(std::size_t samples) const override;
+  std::size_t shareable_bytes() const override;
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override { return is_large() ? fields()->table.size() : 1; }
   void digest(DigestSink& sink) const override;
@@ -135,11 +137,15 @@ class Hash final : public Object {
   const Listpack* pack() const { return is_large() ? nullptr : &small(); }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void set_member_observer(MemberObserver* observer) override;
+  void save_before_members(RdbWriter& out) const override;
+  TableStep members_at(std::uint64_t cursor) const override;
+  void save_members(Bucket* home, RdbWriter& out) const override;
   // Reads a value of one of the RDB types for hashes; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
-  // Checks the structure; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   struct Fields {
@@ -150,11 +156,12 @@ class Hash final : public Object {
     Fields(const Fields&) = delete;
     Fields& operator=(const Fields&) = delete;
 
-    Table<HashFieldTraits> table;
+    MemberTable<HashFieldTraits> table;
   };
 
   Listpack triples() const;
-  void load_fields(RdbReader& in, const EncodingLimits& limits);
+  void load_fields(RdbReader& in, RdbType type, const EncodingLimits& limits);
+  void load_time(RdbReader& in, ByteView field);
   void load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits);
   void load_expiring_pack(RdbReader& in, const EncodingLimits& limits);
   void load_pack(RdbReader& in, RdbType type, const EncodingLimits& limits);

@@ -6,7 +6,11 @@
 //                     time 0: none; else soonest + time - 1 is the field's expiry in Unix ms
 //   kHashListpackEx:= soonest:i64 listpack:string        field, value, expiry (0: none)
 //
-// The forms of Redis 7.4's release candidates lack `soonest`; their times are absolute.
+// The forms of Redis 7.4's release candidates lack `soonest`; their times are absolute. Valkey 9:
+//
+//   kHashTimes     := count:length (field value time:i64){count}    in Unix ms, -1: none
+
+#include <algorithm>
 
 #include "datatypes/encoding/old_forms.h"
 #include "datatypes/hash/hash.h"
@@ -17,6 +21,9 @@ namespace memoir {
 namespace {
 
 constexpr auto kMomentMax = static_cast<std::uint64_t>(kMemberMomentMax);
+
+// In Redis's forms 0 means no time, so the first moment of 1970 becomes the second.
+constexpr std::int64_t kMomentMin = 1;
 
 bool has_soonest(RdbType type) {
   return type == RdbType::kHashMetadata || type == RdbType::kHashListpackEx;
@@ -46,6 +53,25 @@ void Hash::save(RdbWriter& out) const {
   });
 }
 
+// --- in parts: only tables without times ---
+
+bool Hash::has_parts() const { return is_large() && !times() && fields()->table.has_parts(); }
+
+void Hash::set_member_observer(MemberObserver* observer) {
+  fields()->table.set_observer(observer);
+}
+
+void Hash::save_before_members(RdbWriter& out) const { out.length(size()); }
+
+TableStep Hash::members_at(std::uint64_t cursor) const { return fields()->table.step_at(cursor); }
+
+void Hash::save_members(Bucket* home, RdbWriter& out) const {
+  Table<HashFieldTraits>::visit_bucket(home, [&](TableItem item) {
+    out.string(HashField::field(item));
+    out.string(HashField::value(item));
+  });
+}
+
 // The small form as Redis keeps it: fields in the order of their times, those without at the end.
 Listpack Hash::triples() const {
   Listpack all;
@@ -71,7 +97,8 @@ std::unique_ptr<Object> Hash::load(RdbReader& in, RdbType type, const EncodingLi
   auto hash = std::make_unique<Hash>();
   switch (type) {
     case RdbType::kHash:
-      hash->load_fields(in, limits);
+    case RdbType::kHashTimes:
+      hash->load_fields(in, type, limits);
       break;
     case RdbType::kHashMetadata:
     case RdbType::kHashMetadataPreGa:
@@ -90,7 +117,7 @@ std::unique_ptr<Object> Hash::load(RdbReader& in, RdbType type, const EncodingLi
   return hash;
 }
 
-void Hash::load_fields(RdbReader& in, const EncodingLimits& limits) {
+void Hash::load_fields(RdbReader& in, RdbType type, const EncodingLimits& limits) {
   std::uint64_t left = in.length();
   if (left > limits.hash_listpack_entries) enlarge();
   Bytes field;
@@ -99,7 +126,15 @@ void Hash::load_fields(RdbReader& in, const EncodingLimits& limits) {
     const RdbReader::Text value = in.text(HashField::kApartBytesMin);
     if (in.failed()) return;
     if (!set(field, value.view, limits, value.owner)) in.corrupt("a field comes twice");
+    if (type == RdbType::kHashTimes) load_time(in, field);
   }
+}
+
+void Hash::load_time(RdbReader& in, ByteView field) {
+  const std::int64_t ms = in.time_ms();
+  if (in.failed() || ms == kNoExpiry) return;
+  if (ms < 0 || ms >= kMemberMomentMax) return in.corrupt("a field's time is out of range");
+  set_member_ms(field, std::max(ms, kMomentMin));
 }
 
 void Hash::load_expiring_fields(RdbReader& in, std::int64_t soonest, const EncodingLimits& limits) {
@@ -115,7 +150,7 @@ void Hash::load_expiring_fields(RdbReader& in, std::int64_t soonest, const Encod
     const RdbReader::Text value = in.text(HashField::kApartBytesMin);
     if (in.failed()) return;
     if (!set(field, value.view, limits, value.owner)) return in.corrupt("a field comes twice");
-    if (time != 0) set_member_ms(field, static_cast<std::int64_t>(expire_ms));
+    if (time != 0) set_member_ms(field, std::max(static_cast<std::int64_t>(expire_ms), kMomentMin));
   }
 }
 

@@ -30,6 +30,7 @@ class FlushedTables final : public Object {
   void digest(DigestSink&) const override {}
   RdbType rdb_type() const override { UNREACHABLE(); }
   void save(RdbWriter&) const override { UNREACHABLE(); }
+  Status verify() const override { return ok; }
 
  private:
   std::vector<Shard> shards_;
@@ -53,14 +54,24 @@ Result<Flush> flush_mode(Context& ctx, Args& args) {
   return mode;
 }
 
-// Lets a snapshot or a rollback keep what is about to go.
-void announce_flush(Context& ctx, unsigned number, const Shard& shard) {
-  if (!ctx.stripes().keyspace().observer()) return;
-  Database db = ctx.database(number);
+// Lets a snapshot keep what is about to go. True: it has taken the tables' contents.
+bool announce_flush(Context& ctx, unsigned number, unsigned stripe, Shard& shard) {
+  Keyspace& keyspace = ctx.stripes().keyspace();
+  ChangeObserver* const observer = keyspace.observer();
+  if (!observer) return false;
+  const unsigned physical = keyspace.physical(number);
+  const bool undoable = ctx.environment().undo != nullptr;
+  if (!undoable) {
+    const auto wish = observer->before_flush(physical, stripe, shard);
+    if (wish != ChangeObserver::FlushWish::kEach) return wish == ChangeObserver::FlushWish::kTaken;
+  }
   shard.keys.for_each([&](TableItem item) {
     const auto* entry = static_cast<const Entry*>(item.pointer);
-    db.before_change(entry->key(), hash_in_memory(entry->key()), entry);
+    const std::uint64_t hash = hash_in_memory(entry->key());
+    observer->before_change(physical, hash, entry->key(), entry, shard.keys.home(hash));
   });
+  if (undoable) observer->before_undoable_flush(physical, stripe);
+  return false;
 }
 
 void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
@@ -69,8 +80,8 @@ void flush_database(Context& ctx, unsigned number, FlushedTables& flushed) {
   for (unsigned i = 0; i < kStripes; ++i) {
     ctx.stripes().with(i, number, [&](Shard& shard, Stripe&) {
       if (shard.keys.empty()) return;
-      announce_flush(ctx, number, shard);
       flushed.count(shard);
+      if (announce_flush(ctx, number, i, shard)) return;
       undo ? undo->before_flush(number, i, shard) : flushed.take(shard);
     });
   }
@@ -146,6 +157,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kDangerous | kKeyspaceCategory,
      .journal = JournalForm::kVerbatim,
      .locks = Locks::kAll,
+     .reach = Reach::kDatabase,
      .run = flushdb,
      .group = Group::kServer,
      .syntax = "[ASYNC | SYNC]",
@@ -158,6 +170,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kDangerous | kKeyspaceCategory,
      .journal = JournalForm::kVerbatim,
      .locks = Locks::kAll,
+     .reach = Reach::kAllDatabases,
      .run = flushall,
      .group = Group::kServer,
      .syntax = "[ASYNC | SYNC]",
@@ -170,6 +183,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kFast | kDangerous | kKeyspaceCategory,
      .journal = JournalForm::kVerbatim,
      .locks = Locks::kAll,
+     .reach = Reach::kTwoDatabases,
      .run = swapdb,
      .group = Group::kServer,
      .syntax = "index1 index2",
@@ -180,6 +194,7 @@ constexpr CommandSpec kRows[] = {
      .arity = exactly(2),
      .flags = kLoading | kStale | kFast,
      .locks = Locks::kNone,
+     .reach = Reach::kSelects,
      .run = select,
      .group = Group::kConnection,
      .syntax = "index",

@@ -387,20 +387,34 @@ std::size_t List::remove(ByteView value, std::int64_t limit) {
   return removed;
 }
 
-bool List::verify() const {
-  if (!is_large()) return Listpack::validate(small().bytes());
+std::size_t List::shareable_bytes() const {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; is_large() && i < nodes()->size(); ++i) {
+    bytes += (*nodes())[i].plain.allocated_bytes();
+  }
+  return bytes;
+}
+
+Status List::verify() const {
+  if (!is_large()) {
+    if (!Listpack::validate(small().bytes())) return broken("a list's listpack is unsound");
+    return ok;
+  }
   std::size_t total = 0;
   for (std::size_t i = 0; i < nodes()->size(); ++i) {
     const ListNode& node = (*nodes())[i];
     total += node.count;
-    if (node.count == 0) return false;
+    if (node.count == 0) return broken("a list has a node without elements");
     if (node.is_plain()) {
-      if (node.count != 1 || !node.pack.empty()) return false;
-    } else if (!Listpack::validate(node.pack.bytes()) || node.pack.count() != node.count) {
-      return false;
+      if (node.count != 1 || !node.pack.empty()) return broken("a list's plain node is unsound");
+    } else if (!Listpack::validate(node.pack.bytes())) {
+      return broken("a list's node is an unsound listpack");
+    } else if (node.pack.count() != node.count) {
+      return broken("a list's node has not as many elements as it says");
     }
   }
-  return total == nodes()->elements;
+  if (total != nodes()->elements) return broken("a list's nodes have not as many elements as it");
+  return ok;
 }
 
 }  // namespace memoir

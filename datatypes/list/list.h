@@ -73,6 +73,7 @@ class List final : public Object {
   const char* encoding() const override { return is_large() ? "quicklist" : "listpack"; }
   std::size_t size() const override { return is_large() ? nodes()->elements : small().count(); }
   std::size_t memory_usage(std::size_t samples) const override;
+  std::size_t shareable_bytes() const override;
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override { return is_large() ? nodes()->size() : 1; }
   void digest(DigestSink& sink) const override;
@@ -117,11 +118,13 @@ class List final : public Object {
   }
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void save_before_members(RdbWriter& out) const override;
+  std::unique_ptr<ValueParts> begin_parts(std::uint64_t mark, EarlyParts& early) override;
   // Reads a value of one of the RDB types for lists; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
-  // Checks counts and listpacks; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   struct Position {

@@ -18,8 +18,16 @@ void relocate(ListNode* to, const ListNode* from, std::size_t count) {
 }  // namespace
 
 ListNodes::~ListNodes() {
+  announce(begin_, size());
+  if (observer_) observer_->before_end();
   std::destroy(slots_ + begin_, slots_ + end_);
   release(slots_);
+}
+
+// Nodes in these slots are about to go.
+void ListNodes::announce(std::size_t first, std::size_t count) {
+  if (!observer_) return;
+  for (std::size_t i = 0; i < count; ++i) observer_->before_change(slots_[first + i]);
 }
 
 ListNode& ListNodes::insert(std::size_t index) {
@@ -36,6 +44,7 @@ ListNode& ListNodes::insert(std::size_t index) {
 }
 
 void ListNodes::erase(std::size_t index, std::size_t count) {
+  announce(begin_ + index, count);
   ListNode* const first = slots_ + begin_ + index;
   std::destroy_n(first, count);
   const std::size_t behind = size() - index - count;

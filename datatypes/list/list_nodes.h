@@ -26,6 +26,15 @@ struct ListNode {
   }
 };
 
+// Is told of a node before it is changed or goes.
+class ListNodeObserver {
+ public:
+  virtual ~ListNodeObserver() = default;
+  virtual void before_change(const ListNode& node) = 0;
+  // Of all nodes at once: there will be none.
+  virtual void before_end() = 0;
+};
+
 class ListNodes {
  public:
   ListNodes() = default;
@@ -35,7 +44,11 @@ class ListNodes {
 
   std::size_t size() const { return end_ - begin_; }
   bool empty() const { return begin_ == end_; }
-  ListNode& operator[](std::size_t i) { return slots_[begin_ + i]; }
+  // To change a node.
+  ListNode& operator[](std::size_t i) {
+    if (observer_) [[unlikely]] observer_->before_change(slots_[begin_ + i]);
+    return slots_[begin_ + i];
+  }
   const ListNode& operator[](std::size_t i) const { return slots_[begin_ + i]; }
 
   // A new node, empty, that becomes the one at `index`.
@@ -48,6 +61,8 @@ class ListNodes {
   // there.
   std::size_t locate(std::size_t& index) const;
 
+  void set_observer(ListNodeObserver* observer) { observer_ = observer; }
+
   std::size_t elements = 0;  // in all nodes; kept by whoever changes them
 
   // Bytes of the array and, by a sample of `samples` nodes (0: all), of what the nodes hold.
@@ -55,7 +70,9 @@ class ListNodes {
 
  private:
   void make_room();
+  void announce(std::size_t first, std::size_t count);
 
+  ListNodeObserver* observer_{nullptr};
   ListNode* slots_{nullptr};
   std::size_t begin_{0};
   std::size_t end_{0};

@@ -7,6 +7,7 @@
 
 #include "datatypes/encoding/old_forms.h"
 #include "datatypes/list/list.h"
+#include "datatypes/list/list_parts.h"
 #include "src/store/rdb_reader.h"
 #include "src/store/rdb_writer.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kPlain = 1;
 constexpr std::uint64_t kPacked = 2;
+constexpr std::size_t kPartsNodesMin = 64;  // fewer are saved at once
 constexpr std::size_t kSharedBytesMin = 4096;  // elements that may get a node of their own
 
 }  // namespace
@@ -27,6 +29,14 @@ void List::save(RdbWriter& out) const {
     out.length(plain ? kPlain : kPacked);
     out.string(bytes);
   });
+}
+
+bool List::has_parts() const { return is_large() && nodes()->size() >= kPartsNodesMin; }
+
+void List::save_before_members(RdbWriter& out) const { out.length(nodes()->size()); }
+
+std::unique_ptr<ValueParts> List::begin_parts(std::uint64_t, EarlyParts&) {
+  return std::make_unique<ListParts>(*nodes());
 }
 
 std::unique_ptr<Object> List::load(RdbReader& in, RdbType type, const EncodingLimits& limits) {

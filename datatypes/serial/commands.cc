@@ -103,7 +103,8 @@ Status restore(Context& ctx, Args args, ReplyWriter& reply) {
   if (!is_sound_payload(payload, check)) {
     return Error("ERR DUMP payload version or checksum are wrong");
   }
-  if (ttl != 0 && !options.absolute) ttl = ttl + std::min(ctx.now_ms(), INT64_MAX - ttl);
+  // A moment too far away to be told is one long ago, as in Redis.
+  if (ttl != 0 && !options.absolute && __builtin_add_overflow(ttl, ctx.now_ms(), &ttl)) ttl = 1;
   auto loaded = load_payload(payload, key, ttl == 0 ? kNoExpiry : ttl, ctx.limits());
   if (!loaded) {
     log_verbose("RESTORE refused a payload: {}", loaded.peek_error().text());

@@ -1,5 +1,6 @@
 #include "datatypes/serial/values.h"
 
+#include <algorithm>
 #include <array>
 
 #include "datatypes/encoding/member_times_rdb.h"
@@ -10,6 +11,7 @@
 #include "datatypes/stream/stream.h"
 #include "src/base/coding.h"
 #include "src/base/crc64.h"
+#include "src/base/log.h"
 #include "src/base/number.h"
 
 namespace memoir {
@@ -44,6 +46,7 @@ constexpr LoaderRow kLoaders[] = {
     {RdbType::kHashListpackExPreGa, Hash::load, "Hash listpackex"},
     {RdbType::kHashMetadata, Hash::load, "Hash with times"},
     {RdbType::kHashListpackEx, Hash::load, "Hash listpackex"},
+    {RdbType::kHashTimes, Hash::load, "Hash with times"},
     {RdbType::kStreamListpacks, Stream::load, "Stream listpack"},
     {RdbType::kStreamListpacks2, Stream::load, "Stream listpack"},
     {RdbType::kStreamListpacks3, Stream::load, "Stream listpack"},
@@ -86,9 +89,14 @@ std::unique_ptr<Object> load_timed(RdbReader& in, const EncodingLimits& limits) 
 }
 
 void fail_unknown(RdbReader& in, RdbType type) {
-  const bool module = type == RdbType::kModulePreGa || type == RdbType::kModule2;
-  in.fail(ErrorCode::kUnsupported, module ? "the value is a module's, and modules are not supported"
-                                          : "unknown type of value");
+  if (type == RdbType::kModulePreGa || type == RdbType::kModule2) {
+    const std::uint64_t id = in.length();
+    return in.fail(ErrorCode::kUnsupported,
+                   fmt::format("the value is of module '{}', and modules are not supported",
+                               rdb_module_name(id)));
+  }
+  in.fail(ErrorCode::kUnsupported,
+          fmt::format("unknown type of value {}", static_cast<unsigned>(type)));
 }
 
 }  // namespace
@@ -98,15 +106,6 @@ const char* name_of(RdbType type) {
     if (row.type == type) return row.name;
   }
   return type == RdbType::kString ? "String" : "Value";
-}
-
-RdbType rdb_type_of(const Entry& entry) {
-  return entry.is_string() ? RdbType::kString : entry.object()->rdb_type();
-}
-
-void save_value(const Entry& entry, RdbWriter& out) {
-  if (!entry.is_string()) return entry.object()->save(out);
-  entry.storage() == Storage::kInteger ? out.integer(entry.integer()) : out.string(entry.bytes());
 }
 
 EntryOwner load_value(RdbReader& in, RdbType type, ByteView key, std::int64_t expire_ms,
@@ -129,7 +128,7 @@ Bytes dump_payload(const Entry& entry, RdbCompression compression) {
   const RdbType type = rdb_type_of(entry);
   out.type(type);
   save_value(entry, out);
-  out.fixed(static_cast<std::uint16_t>(rdb_version_of(type)));
+  out.fixed(static_cast<std::uint16_t>(std::max(kRdbVersionDumped, rdb_version_for(type))));
   out.fixed(out.checksum());
   return out.take();
 }
@@ -141,7 +140,7 @@ bool is_empty(const Entry& entry) {
 bool is_sound_payload(ByteView payload, PayloadCheck check) {
   if (payload.size() < kFooterBytes) return false;
   const char* const footer = payload.data() + payload.size() - kFooterBytes;
-  if (load<std::uint16_t>(footer) > kRdbVersionMax) return false;
+  if (!is_known_rdb_version(load<std::uint16_t>(footer))) return false;
   if (check == PayloadCheck::kVersionOnly) return true;
   return load<std::uint64_t>(footer + 2) == crc64(0, payload.substr(0, payload.size() - 8));
 }
@@ -149,12 +148,14 @@ bool is_sound_payload(ByteView payload, PayloadCheck check) {
 Result<EntryOwner> load_payload(ByteView payload, ByteView key, std::int64_t expire_ms,
                                 const EncodingLimits& limits) {
   RdbReader in(payload.substr(0, payload.size() - kFooterBytes));
-  const auto type = static_cast<RdbType>(in.byte());
+  const unsigned version = load<std::uint16_t>(payload.data() + payload.size() - kFooterBytes);
+  const RdbType type = rdb_type_in(version, static_cast<RdbType>(in.byte()));
   EntryOwner entry = load_value(in, type, key, expire_ms, limits);
   if (!entry) {
     const Status status = in.status();
     return Error(status.error().code(),
-                 Bytes(name_of(type)) + " integrity check failed: " + status.error().text());
+                 fmt::format("{} integrity check failed at byte {}: {}", name_of(type),
+                             in.position(), status.error().text()));
   }
   if (is_empty(*entry)) {
     return Error(ErrorCode::kCorrupt, "an empty collection");

@@ -11,6 +11,7 @@
 #include "src/base/bytes.h"
 #include "src/store/encoding_limits.h"
 #include "src/store/entry.h"
+#include "src/store/rdb_entry.h"
 #include "src/store/rdb_reader.h"
 #include "src/store/rdb_writer.h"
 
@@ -23,9 +24,6 @@ using EntryOwner = std::unique_ptr<Entry, EntryDestroyer>;
 
 // What the log calls values of a type.
 const char* name_of(RdbType type);
-RdbType rdb_type_of(const Entry& entry);
-// Writes the value alone, without its type.
-void save_value(const Entry& entry, RdbWriter& out);
 // Reads the value of a type as the entry of `key`. Null if `in` has failed: kUnsupported for
 // modules and unknown types. It may be empty: Redis skips such values in files and refuses them
 // elsewhere.

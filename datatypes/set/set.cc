@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "datatypes/encoding/old_forms.h"
 #include "src/base/assert.h"
 
 namespace memoir {
@@ -358,6 +359,29 @@ void Set::expire_members(std::int64_t now_ms, std::size_t most, std::vector<Byte
   const std::size_t before = ended.size();
   timed()->times.take_before(now_ms, most, ended);
   for (std::size_t i = before; i < ended.size(); ++i) plain().remove(ended[i]);
+}
+
+Status Set::verify() const {
+  switch (form()) {
+    case Form::kIntset:
+      if (!Intset::validate(intset_.bytes())) return broken("a set's intset is unsound");
+      return ok;
+    case Form::kListpack:
+      if (!Listpack::validate(listpack_.bytes())) return broken("a set's listpack is unsound");
+      if (has_repeated(listpack_, 1)) return broken("a set has a member twice");
+      return ok;
+    case Form::kTable:
+      if (!members()->verify()) return broken("a set's table is unsound");
+      return ok;
+    case Form::kTimed:
+      break;
+  }
+  if (plain().form() == Form::kTimed) return broken("a set with times within times");
+  const auto contains = [&](ByteView member) { return plain().contains(MemberView(member)); };
+  if (!timed()->times.verify(contains)) {
+    return broken("a set's times do not agree with its members");
+  }
+  return plain().verify();
 }
 
 }  // namespace memoir

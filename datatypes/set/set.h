@@ -23,8 +23,8 @@
 #include "src/base/bytes.h"
 #include "src/base/random.h"
 #include "src/store/encoding_limits.h"
+#include "src/store/member_table.h"
 #include "src/store/object.h"
-#include "src/store/table.h"
 
 namespace memoir {
 
@@ -70,6 +70,11 @@ class Set final : public Object {
 
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void set_member_observer(MemberObserver* observer) override;
+  void save_before_members(RdbWriter& out) const override;
+  TableStep members_at(std::uint64_t cursor) const override;
+  void save_members(Bucket* home, RdbWriter& out) const override;
   // Reads a value of one of the RDB types for sets; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
@@ -96,9 +101,10 @@ class Set final : public Object {
   std::unique_ptr<Object> copy() const override;
   std::size_t free_effort() const override;
   void digest(DigestSink& sink) const override;
+  Status verify() const override;
 
  private:
-  using Members = Table<SetMemberTraits>;
+  using Members = MemberTable<SetMemberTraits>;
   // kTimed: a set in another form and the times of its members.
   enum class Form : std::uint8_t { kIntset, kListpack, kTable, kTimed };
   struct Timed;

@@ -39,6 +39,27 @@ void Set::save(RdbWriter& out) const {
   members()->for_each([&](TableItem item) { out.string(SetMemberTraits::key(item)); });
 }
 
+// --- in parts: only tables without times ---
+
+bool Set::has_parts() const { return form() == Form::kTable && members()->has_parts(); }
+
+// The table stays where it is when the set gets times.
+void Set::set_member_observer(MemberObserver* observer) {
+  if (form() == Form::kTimed) return plain().set_member_observer(observer);
+  members()->set_observer(observer);
+}
+
+void Set::save_before_members(RdbWriter& out) const { out.length(size()); }
+
+TableStep Set::members_at(std::uint64_t cursor) const {
+  if (form() == Form::kTimed) return plain().members_at(cursor);
+  return members()->step_at(cursor);
+}
+
+void Set::save_members(Bucket* home, RdbWriter& out) const {
+  Members::visit_bucket(home, [&](TableItem item) { out.string(SetMemberTraits::key(item)); });
+}
+
 std::unique_ptr<Object> Set::load(RdbReader& in, RdbType type, const EncodingLimits& limits) {
   auto set = std::make_unique<Set>();
   if (type == RdbType::kSetIntset) {

@@ -109,7 +109,10 @@ SortedSet::Added SortedSet::add_to_index(ByteView member, double score, const Ru
   if (!rules.increment) index()->tree.prefetch(score);  // while the bucket is on its way
   if (const ScoredMember found = index()->find(member, hash)) {
     const Outcome outcome = judge(rules, found.score(), score);
-    if (outcome == Outcome::kUpdated) index()->tree.update(found, score);
+    if (outcome == Outcome::kUpdated) {
+      index()->table.before_change(hash);
+      index()->tree.update(found, score);
+    }
     return {outcome, score};
   }
   if (rules.only_existing) return {Outcome::kRefused, score};
@@ -274,17 +277,16 @@ void SortedSet::forget_times(RankRange range) {
   for_each(range, [&](ByteView member, double) { form_.times()->remove(member); });
 }
 
-bool SortedSet::verify() const {
-  if (is_small()) return pairs().listpack().count() % 2 == 0;
-  bool same = index()->table.size() == index()->tree.size();
-  for_each([&](ByteView member, double score) {
-    const ScoredMember found = index()->find(member, hash_in_memory(member));
-    same = same && found && found.score() == score;
-  });
-  if (const MemberTimes* times = form_.times()) {
-    times->for_each([&](ByteView member, std::int64_t) { same = same && this->score(member); });
+Status SortedSet::verify() const {
+  if (is_small()) {
+    if (!pairs().verify()) return broken("a sorted set's listpack is unsound");
+  } else if (!index()->verify()) {
+    return broken("a sorted set's table and tree are unsound or do not agree");
   }
-  return same && index()->table.verify() && index()->tree.verify();
+  if (times() && !times()->verify([&](ByteView member) { return score(member).has_value(); })) {
+    return broken("a sorted set's times do not agree with its members");
+  }
+  return ok;
 }
 
 }  // namespace memoir

@@ -115,6 +115,11 @@ class SortedSet final : public Object {
 
   RdbType rdb_type() const override;
   void save(RdbWriter& out) const override;
+  bool has_parts() const override;
+  void set_member_observer(MemberObserver* observer) override;
+  void save_before_members(RdbWriter& out) const override;
+  TableStep members_at(std::uint64_t cursor) const override;
+  void save_members(Bucket* home, RdbWriter& out) const override;
   // Reads a value of one of the RDB types for sorted sets; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
@@ -140,8 +145,7 @@ class SortedSet final : public Object {
   void set_member_ms(ByteView member, std::int64_t ms) override;
   void remove_member(ByteView member) override { remove(member); }
   void expire_members(std::int64_t now_ms, std::size_t most, std::vector<Bytes>& ended) override;
-  // Checks the invariants of the large form; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   using Index = ScoreIndex;  // the large form

@@ -72,6 +72,30 @@ void SortedSet::save_untimed(RdbWriter& out) const {
   });
 }
 
+// --- in parts: only the large form without times; its members come in no order then ---
+
+bool SortedSet::has_parts() const {
+  return !is_small() && !times() && index()->table.has_parts();
+}
+
+void SortedSet::set_member_observer(MemberObserver* observer) {
+  index()->table.set_observer(observer);
+}
+
+void SortedSet::save_before_members(RdbWriter& out) const { out.length(size()); }
+
+TableStep SortedSet::members_at(std::uint64_t cursor) const {
+  return index()->table.step_at(cursor);
+}
+
+void SortedSet::save_members(Bucket* home, RdbWriter& out) const {
+  Table<ScoredMemberTraits>::visit_bucket(home, [&](TableItem item) {
+    const ScoredMember member(item);
+    out.string(member.member());
+    out.double_value(member.score());
+  });
+}
+
 std::unique_ptr<Object> SortedSet::load(RdbReader& in, RdbType type,
                                         const EncodingLimits& limits) {
   const bool packed =

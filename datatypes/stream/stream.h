@@ -112,14 +112,14 @@ class Stream final : public Object {
   // Reads a value of one of the RDB types for streams; null if `in` has failed.
   static std::unique_ptr<Object> load(RdbReader& in, RdbType type, const EncodingLimits& limits);
 
-  // Checks counts, nodes and groups; for tests.
-  bool verify() const;
+  Status verify() const override;
 
  private:
   void load_entries(RdbReader& in);
   void load_marks(RdbReader& in, RdbType type);
   // Appends a node behind the others; false if it is unsound or does not belong there.
   bool load_node(StreamId id, Listpack&& node);
+  // Whether the ids of all entries ascend, within nodes and from one to the next, up to the last.
   bool has_ordered_entries() const;
   bool is_full(const Listpack& node, std::size_t extra, const EncodingLimits& limits) const;
   bool has_deleted_from(StreamId id) const;

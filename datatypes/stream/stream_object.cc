@@ -56,27 +56,43 @@ bool Stream::load_node(StreamId id, Listpack&& node) {
   return true;
 }
 
-bool Stream::verify() const {
-  if (!nodes_.verify()) return false;
+Status Stream::verify() const {
+  if (!nodes_.verify()) return broken("a stream's tree of nodes is unsound");
   std::size_t live = 0;
-  StreamId before;
   for (auto at = nodes_.first(); at; at = nodes_.next(at)) {
     const Listpack& node = at.value();
-    if (!Listpack::validate(node.bytes()) || !is_stream_node(node)) return false;
-    const StreamNodeHead head(node);
-    const char* entry_at = head.entries;
-    for (std::size_t i = 0; i < head.live + head.deleted; ++i) {
-      const StreamEntry entry = read_stream_entry(entry_at, at.key(), head);
-      if (entry.id < at.key() || (live + i > 0 && entry.id <= before)) return false;
-      before = entry.id;
-      entry_at = entry.end();
-    }
-    live += head.live;
+    if (!Listpack::validate(node.bytes())) return broken("a stream's node is an unsound listpack");
+    if (!is_stream_node(node)) return broken("a stream's node is unsound");
+    live += StreamNodeHead(node).live;
+  }
+  if (live != length_) return broken("a stream's nodes have not as many entries as it");
+  if (!has_ordered_entries()) return broken("a stream's ids do not ascend up to its last");
+  StreamEntry first;
+  StreamReader reader(*this, kStreamIdMin, kStreamIdMax);
+  if (!first_erased_ && reader.next(first) && first.id != marks_.first) {
+    return broken("a stream does not know its first entry");
   }
   for (const auto& group : groups_) {
-    if (!group->verify()) return false;
+    if (!group->verify()) return broken("a consumer group's pending entries do not agree");
   }
-  return live == length_ && before <= marks_.last;
+  return ok;
+}
+
+bool Stream::has_ordered_entries() const {
+  StreamId before;
+  bool any = false;
+  for (auto at = nodes_.first(); at; at = nodes_.next(at)) {
+    const StreamNodeHead head(at.value());
+    const char* entry_at = head.entries;
+    for (std::size_t left = head.live + head.deleted; left > 0; --left) {
+      const StreamEntry entry = read_stream_entry(entry_at, at.key(), head);
+      if (entry.id < at.key() || (any && entry.id <= before)) return false;
+      before = entry.id;
+      any = true;
+      entry_at = entry.end();
+    }
+  }
+  return before <= marks_.last;
 }
 
 // --- Redis's radix tree --------------------------------------------------------------------------

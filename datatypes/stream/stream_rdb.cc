@@ -169,22 +169,4 @@ void Stream::load_marks(RdbReader& in, RdbType type) {
   if (!in.failed()) settle_first();
 }
 
-// Whether the ids of all entries ascend, within nodes and from one to the next, up to the last id.
-bool Stream::has_ordered_entries() const {
-  StreamId before;
-  bool any = false;
-  for (auto at = nodes_.first(); at; at = nodes_.next(at)) {
-    const StreamNodeHead head(at.value());
-    const char* entry_at = head.entries;
-    for (std::size_t left = head.live + head.deleted; left > 0; --left) {
-      const StreamEntry entry = read_stream_entry(entry_at, at.key(), head);
-      if (entry.id < at.key() || (any && entry.id <= before)) return false;
-      before = entry.id;
-      any = true;
-      entry_at = entry.end();
-    }
-  }
-  return before <= marks_.last;
-}
-
 }  // namespace memoir

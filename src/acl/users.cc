@@ -95,24 +95,26 @@ Status Users::configure(std::span<const Bytes> words, bool all_channels) {
   return ok;
 }
 
-std::vector<UserPointer> Users::replace(std::vector<User>&& loaded) {
+Users::Replaced Users::replace(std::vector<User>&& loaded) {
   const std::lock_guard lock(mutex_);
-  std::vector<UserPointer> gone;
-  for (auto& [name, user] : users_) {
-    if (name != kDefaultUser) gone.push_back(std::move(user));
-  }
-  users_.clear();
+  auto before = std::exchange(users_, {});
   publish(fresh_default());
   for (User& user : loaded) {
-    if (user.name() == kDefaultUser) {
-      User changed = fresh_default();
-      changed.take_rights_of(user);
-      publish(std::move(changed));
-    } else {
-      publish(std::move(user));
+    const auto former = before.find(user.name());
+    User changed = former == before.end() ? std::move(user) : *former->second;
+    if (former != before.end()) changed.take_rights_of(user);
+    publish(std::move(changed));
+  }
+  Replaced replaced;
+  for (const auto& [name, former] : before) {
+    const auto now = users_.find(name);
+    if (now == users_.end()) {
+      replaced.gone.push_back(former);
+    } else if (!now->second->keeps_channels_of(*former)) {
+      replaced.narrowed.push_back(now->second);
     }
   }
-  return gone;
+  return replaced;
 }
 
 }  // namespace memoir

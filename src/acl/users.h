@@ -55,9 +55,13 @@ class Users {
   // A `user` line of the configuration. The error's text says which rule is wrong and why.
   Status configure(std::span<const Bytes> words, bool all_channels);
 
-  // ACL LOAD: these users instead of all others; "default" keeps its account, and without it in
-  // `loaded` is as at the beginning. Returns the users that are gone.
-  std::vector<UserPointer> replace(std::vector<User>&& loaded);
+  // ACL LOAD: these users instead of all others. Who was there before keeps the account;
+  // "default" without a line in `loaded` is as at the beginning.
+  struct Replaced {
+    std::vector<UserPointer> gone;
+    std::vector<UserPointer> narrowed;  // still there, and may hear less than before
+  };
+  Replaced replace(std::vector<User>&& loaded);
 
   const CommandIds& ids() const { return ids_; }
   // A user that is in no list, to try rules on.

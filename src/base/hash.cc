@@ -25,4 +25,8 @@ std::uint64_t hash_in_memory(ByteView bytes) {
 
 std::uint64_t hash_on_disk(ByteView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+std::uint64_t hash_on_disk(ByteView bytes, std::uint64_t with_seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), with_seed);
+}
+
 }  // namespace memoir

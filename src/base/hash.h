@@ -11,5 +11,7 @@ namespace memoir {
 std::uint64_t hash_in_memory(ByteView bytes);
 // For journal frames and index files: the same on every machine.
 std::uint64_t hash_on_disk(ByteView bytes);
+// The same with a seed of its own: the hash of parts is each part's, seeded with the one before.
+std::uint64_t hash_on_disk(ByteView bytes, std::uint64_t seed);
 
 }  // namespace memoir

@@ -5,6 +5,7 @@
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
 #include "src/command/keys.h"
+#include "src/command/misconf.h"
 #include "src/command/removals.h"
 #include "src/command/transaction.h"
 
@@ -51,7 +52,7 @@ Dispatcher::Dispatcher(Keyspace& keyspace, const CommandTable& commands, Journal
     : keyspace_(keyspace),
       slot_(keyspace.take_slot()),
       commands_(commands),
-      journal_(journal),
+      journal_(&journal),
       clock_(clock),
       host_(host),
       random_(seed),
@@ -240,14 +241,20 @@ Status Dispatcher::refuse(Session& session, const CommandTable::Row& row,
   if (settings.maxmemory != 0) {
     if (Status enough = check_memory(session, spec); !enough) return enough;
   }
+  if (settings.snapshots_failing) [[unlikely]] {
+    const bool writes =
+        is_write(spec) ||
+        (session.transaction.open && is_exec(spec) && any_queued(session, is_write));
+    if (writes) return Error(kSnapshotsFailing);
+  }
   if (!settings.stop_writes_on_error) return ok;
-  if (is_write(spec)) return journal_.writable(record_bytes(words));
+  if (is_write(spec)) return journal().writable(record_bytes(words));
   if (session.transaction.open && is_exec(spec) && any_queued(session, is_write)) {
     std::size_t bytes = 0;
     for (const StoredRequest& request : session.transaction.queue) {
       bytes += record_bytes(request.words);
     }
-    return journal_.writable(bytes);
+    return journal().writable(bytes);
   }
   return ok;
 }
@@ -307,8 +314,11 @@ bool Dispatcher::lock_for(LockedStripes& locked, Locks locks, std::span<const Ha
   StripeSet set;
   switch (locks) {
     case Locks::kKeys:
-      if (keys.size() == 1 && may_give_up) {
-        return locked.lock_one_unless_busy(stripe_of(keys[0].hash));
+      if (keys.size() == 1) {
+        const unsigned stripe = stripe_of(keys[0].hash);
+        if (may_give_up) return locked.lock_one_unless_busy(stripe);
+        locked.lock_one(stripe);
+        return true;
       }
       for (const HashedKey& key : keys) set.add(stripe_of(key.hash));
       break;
@@ -528,7 +538,7 @@ void Dispatcher::append_expired(const Changes& changes) {
 
 Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64_t time_us,
                        std::span<const ByteView> more) {
-  const Lsn lsn = journal_.append({.words = words,
+  const Lsn lsn = journal().append({.words = words,
                                    .more = more,
                                    .time_us = time_us,
                                    .session = journal_session(session),
@@ -540,8 +550,8 @@ Lsn Dispatcher::append(Session* session, unsigned db, ByteView words, std::int64
 std::uint32_t Dispatcher::journal_session(Session* session) {
   if (!session || session->identity.id == 0) return 0;
   if (session->proxied_journal_session != 0) return session->proxied_journal_session;
-  if (!session->journal_session) {
-    session->journal_session = journal_.open_session({.user = session->user(),
+  if (!session->journal_session.is_of(journal())) {
+    session->journal_session = journal().open_session({.user = session->user(),
                                                       .address = session->address(),
                                                       .client_name = session->client_name()});
   }
@@ -587,28 +597,35 @@ Status Dispatcher::replay(Session& session, std::span<const Word> words, std::in
   if (row->spec->has(kTransactionControl)) return ok;  // a record is atomic as it is
   own_hashes_.clear();
   hash_keys(*row, words, own_hashes_);
+  return replay(session, ReplayedRequest{.row = *row, .words = words, .keys = own_hashes_,
+                                         .time_us = time_us});
+}
 
+Status Dispatcher::replay(Session& session, const ReplayedRequest& request) {
+  const CommandTable::Row& row = request.row;
   LockedStripes locked(keyspace_, slot_);
-  lock_for(locked, row->spec->locks_of(words), own_hashes_, Patience::kForever);
+  lock_for(locked, row.spec->locks_of(request.words), request.keys, Patience::kForever);
   changes_.clear();
   effects_.clear();
-  now_us_ = time_us;
+  now_us_ = request.time_us;
   RunEnvironment env = environment(locked);
-  env.hashed_keys = own_hashes_;
+  env.hashed_keys = request.keys;
   env.expiry = ExpiryMode::kIgnore;
   env.events_wanted = 0;
+  env.version = request.position;
 
-  OutputBuffer discarded;
-  ReplyWriter reply(discarded, Resp::kV2);
+  ReplyWriter reply(replayed_, Resp::kV2);
+  const ReplyWriter::Mark mark = reply.begin();
   Context ctx(*this, session, env, effects_);
-  ctx.row_ = row;
-  ctx.words_ = words;
-  const Status status = row->spec->run(ctx, Args(words.subspan(row->parent ? 2 : 1)), reply);
-  const Lsn lsn = keyspace_.position();
+  ctx.row_ = &row;
+  ctx.words_ = request.words;
+  const Status status = row.spec->run(ctx, Args(request.words.subspan(row.parent ? 2 : 1)), reply);
+  const Lsn lsn = request.position.value_or(keyspace_.position());
   stamp(locked, lsn);
   signal_touched(locked, changes_);
   locked.unlock();
   finish(lsn);
+  replayed_.truncate(mark);
   if (!status) return Error(ErrorCode::kCorrupt, status.error().text());
   return ok;
 }

@@ -18,46 +18,16 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "src/base/clock.h"
-#include "src/base/collation.h"
 #include "src/command/command_table.h"
 #include "src/command/context.h"
-#include "src/command/eviction.h"
+#include "src/command/dispatch_settings.h"
 #include "src/command/latency_histogram.h"
+#include "src/command/replayed_request.h"
 #include "src/command/tracking.h"
 #include "src/command/waiting.h"
 #include "src/store/keyspace.h"
 
 namespace memoir {
-
-// What of the configuration concerns running commands. Each worker sets its own copy when the
-// configuration changes.
-struct DispatchSettings {
-  std::uint32_t events_wanted = 0;  // notify-keyspace-events as EventClass bits
-  std::uint64_t maxmemory = 0;      // bytes; 0: no limit
-  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
-  unsigned maxmemory_samples = 5;
-  std::size_t string_bytes_max = 512UL << 20;  // proto-max-bulk-len
-  unsigned lfu_log_factor = 10;
-  unsigned lfu_decay_minutes = 1;
-  bool lazyfree_eviction = false;
-  bool lazyfree_expire = false;
-  bool lazyfree_server_del = false;
-  bool lazyfree_user_del = false;
-  bool lazyfree_user_flush = false;
-  bool stop_writes_on_error = true;  // -MISCONF while the journal cannot be written
-  ExpiryMode expiry = ExpiryMode::kDelete;
-  bool active_expire = true;
-  unsigned active_expire_effort = 1;
-  bool latency_tracking = true;  // a LatencyHistogram for each command
-  // DispatchHost::notable() is told of runs that take at least so long, or have as large a request
-  // or reply.
-  std::uint64_t notable_cycles = UINT64_MAX;
-  std::size_t notable_request_bytes = SIZE_MAX;
-  std::size_t notable_reply_bytes = SIZE_MAX;
-  std::int64_t busy_reply_threshold_ms = 5000;  // a script that runs longer lets others answer
-  bool monitored = false;        // DispatchHost::monitor() is told of every run
-  std::shared_ptr<const Collation> collation;  // SORT ALPHA's order; null: that of the bytes
-};
 
 // From where a request comes whose right to run is asked for.
 enum class Origin : std::uint8_t { kClient, kTransaction, kScript, kModule };
@@ -186,6 +156,10 @@ class Dispatcher {
 
   // Applies one request of a record: no gates, no expiry by the clock, nothing journaled.
   Status replay(Session& session, std::span<const Word> words, std::int64_t time_us);
+  Status replay(Session& session, const ReplayedRequest& request);
+  // Adds the keys of a request with their hashes.
+  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
+                        std::vector<HashedKey>& hashes);
 
   // Withdraws a parked request. True if it still waited: the caller answers it. False: its reply is
   // on its way. Waits for stripes and for whoever runs the request just now, so nobody may call it
@@ -195,8 +169,8 @@ class Dispatcher {
   // The wait of a request ended without it: time-out, CLIENT UNBLOCK (`failed`: with its error).
   void count_unserved(Session& session, const Parked& parked, bool failed);
 
-  // Removes keys and members whose time has come in stripes first, first + step, ...; ends after
-  // about `budget_us`. Called some times a second. Returns how many were removed.
+  // Removes what has expired in stripes first, first + step, ...; ends after about `budget_us`.
+  // Called some times a second. Returns how many were removed.
   std::size_t expire_some(unsigned first, unsigned step, std::int64_t budget_us);
   // Evicts until memory is below maxmemory, for at most about `budget_us`. False: nothing can be
   // evicted.
@@ -231,8 +205,8 @@ class Dispatcher {
   void count_rejected(const CommandTable::Row* row, ByteView error);
   // The end of a run with nested commands: outer's effects lead back to its database.
   void end_nested(Context& outer);
-  // Where outer's effects stand, and back there: `undo`, which the run's environment named
-  // meanwhile, takes back what nested commands did since, and nobody is told of it.
+  // Where outer's effects stand, and back there: `undo`, the environment's meanwhile, takes back
+  // what nested commands did since, and nobody is told of it.
   struct NestedMark {
     std::size_t effects_bytes, effects_count, events, touched, touched_databases;
     std::uint64_t changes;
@@ -244,8 +218,7 @@ class Dispatcher {
   bool out_of_memory() const { return out_of_memory_; }
   // The time of the request that runs, in microseconds since the Unix epoch.
   std::int64_t run_time_us() const { return now_us_; }
-  // Cycles (src/base/cycles.h) when the request that runs began.
-  std::uint64_t began_cycles() const { return cycles_; }
+  std::uint64_t began_cycles() const { return cycles_; }  // when that request began (cycles.h)
   void set_began_cycles(std::uint64_t cycles) { cycles_ = cycles; }
   double cycles_in_us() const { return cycles_per_us_; }
 
@@ -253,7 +226,9 @@ class Dispatcher {
 
   Keyspace& keyspace() { return keyspace_; }
   const CommandTable& commands() const { return commands_; }
-  Journal& journal() { return journal_; }
+  Journal& journal() const { return *journal_.load(std::memory_order_acquire); }
+  // From now on records go there. Any thread, while it holds all stripes.
+  void use_journal(Journal& journal) { journal_.store(&journal, std::memory_order_release); }
   DispatchHost& host() { return host_; }
   const Clock& clock() const { return clock_; }
   Random& random() { return random_; }
@@ -281,8 +256,6 @@ class Dispatcher {
   void prefetch_keys();
   Prepared take_prepared(std::span<const Word> words);
   void read_clocks();
-  static void hash_keys(const CommandTable::Row& row, std::span<const Word> words,
-                        std::vector<HashedKey>& hashes);
 
   Status refuse(Session& session, const CommandTable::Row& row, std::span<const Word> words);
   Status check_memory(Session& session, const CommandSpec& spec);
@@ -329,14 +302,12 @@ class Dispatcher {
   // The end of a run, unlocked: notifications, waiting clients, garbage.
   void finish(Lsn lsn);
   void remove_overdue();
-
   void park(Context& ctx, std::span<const Word> words, const std::shared_ptr<Parked>& again);
   void serve_waiting();
   void serve_key(const KeyRef& key);
   bool run_parked(const std::shared_ptr<Parked>& parked);
   void end_parked(const std::shared_ptr<Parked>& parked, OutputBuffer&& reply, Lsn lsn);
   void remove_parked(const Parked& parked);
-
   struct TransactionLog;
   void run_queued(Context& ctx, std::span<const StoredRequest> queue, ReplyWriter& reply);
   void run_undoable(Context& ctx, const Transaction& transaction, UndoLog& undo, Outcome wanted,
@@ -348,7 +319,6 @@ class Dispatcher {
   void remove_watches(Session& session);
   Status run_transaction(Context& ctx, Transaction& done, UndoLog& undo, Outcome wanted,
                          ReplyWriter& reply);
-
   bool has_expiries(unsigned stripe);
   std::size_t expire_in(unsigned stripe, unsigned db);
   std::size_t expire_members_in(unsigned stripe, unsigned db);
@@ -357,11 +327,10 @@ class Dispatcher {
   bool evict_one();
   unsigned sample_for_eviction(unsigned stripe);
   bool evict_key(const EvictionPool::Candidate& candidate);
-
   Keyspace& keyspace_;
   Gate::Slot& slot_;  // this dispatcher's at the keyspace's gate
   const CommandTable& commands_;
-  Journal& journal_;
+  std::atomic<Journal*> journal_;
   const Clock& clock_;
   DispatchHost& host_;
   Random random_;
@@ -386,6 +355,7 @@ class Dispatcher {
   Changes changes_;
   Effects effects_;
   Effects nested_effects_;  // of a nested command
+  OutputBuffer replayed_;   // the reply of a request that is applied: nobody reads it
   Bytes words_scratch_;
   std::vector<ByteView> pieces_;  // of the record being written, behind the first
   std::vector<KeyRef> ready_;  // keys whose waiting clients are to be served

@@ -24,6 +24,9 @@ enum class EvictionPolicy : std::uint8_t {
 constexpr bool uses_lfu(EvictionPolicy policy) {
   return policy == EvictionPolicy::kAllKeysLfu || policy == EvictionPolicy::kVolatileLfu;
 }
+constexpr bool uses_lru(EvictionPolicy policy) {
+  return policy == EvictionPolicy::kAllKeysLru || policy == EvictionPolicy::kVolatileLru;
+}
 constexpr bool evicts_at_random(EvictionPolicy policy) {
   return policy == EvictionPolicy::kAllKeysRandom || policy == EvictionPolicy::kVolatileRandom;
 }

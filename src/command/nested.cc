@@ -8,6 +8,7 @@
 
 #include "src/base/cycles.h"
 #include "src/command/interlude.h"
+#include "src/command/misconf.h"
 #include "src/command/removals.h"
 #include "src/store/undo.h"
 
@@ -76,10 +77,12 @@ void Dispatcher::end_nested(Context& outer) {
 
 Status Dispatcher::refuse_first_write(const CommandTable::Row& row,
                                       std::span<const Word> words) const {
-  if (row.spec->access != Access::kWrite || !settings.stop_writes_on_error) return ok;
+  if (row.spec->access != Access::kWrite) return ok;
+  if (settings.snapshots_failing) [[unlikely]] return Error(kSnapshotsFailing);
+  if (!settings.stop_writes_on_error) return ok;
   std::size_t bytes = 0;
   for (const Word& word : words) bytes += word.text.size() + 32;
-  return journal_.writable(bytes);
+  return journal().writable(bytes);
 }
 
 void Dispatcher::count_rejected(const CommandTable::Row* row, ByteView error) {

@@ -175,6 +175,16 @@ enum class Locks : std::uint8_t {
   kNone,  // the handler touches no key (PING)
 };
 
+// What a record of the command concerns: its keys, or more than those.
+enum class Reach : std::uint8_t {
+  kKeys,          // the keys of its specs; a write without any: the server (FUNCTION LOAD)
+  kKeysThereToo,  // the keys in another database as well, which its words name (MOVE, COPY)
+  kSelects,       // what follows, in the database that word 1 names (SELECT)
+  kDatabase,      // all keys of the selected database (FLUSHDB)
+  kTwoDatabases,  // all keys of those that words 1 and 2 name (SWAPDB)
+  kAllDatabases,  // all keys (FLUSHALL)
+};
+
 // COMMAND DOCS' group, which also gives the ACL category.
 enum class Group : std::uint8_t {
   kGeneric, kString, kList, kSet, kSortedSet, kHash, kPubSub, kTransactions, kConnection, kServer,
@@ -191,6 +201,7 @@ struct CommandSpec {
   std::uint32_t flags = 0;
   JournalForm journal = JournalForm::kNone;
   Locks locks = Locks::kKeys;
+  Reach reach = Reach::kKeys;
   Handler run = nullptr;
   Group group = Group::kGeneric;
   // Documentation. Syntax is redis.io's, without the command's name: "key [NX | XX] [EX seconds]";

@@ -18,7 +18,7 @@ Bytes dump_libraries(const Libraries& libraries) {
     out.string(library.payload);
   });
   Bytes dump = out.take();
-  append_fixed(dump, static_cast<std::uint16_t>(kRdbVersionWritten));
+  append_fixed(dump, static_cast<std::uint16_t>(kRdbVersionDumped));
   append_fixed(dump, crc64(0, dump));
   return dump;
 }
@@ -27,7 +27,7 @@ Result<std::vector<Bytes>> read_library_dump(ByteView dump) {
   const bool long_enough = dump.size() >= kFooterBytes;
   const ByteView body = dump.substr(0, long_enough ? dump.size() - kFooterBytes : 0);
   const bool sound =
-      long_enough && load<std::uint16_t>(dump.data() + body.size()) <= kRdbVersionMax &&
+      long_enough && is_known_rdb_version(load<std::uint16_t>(dump.data() + body.size())) &&
       load<std::uint64_t>(dump.data() + body.size() + kVersionBytes) ==
           crc64(0, dump.substr(0, body.size() + kVersionBytes));
   if (!sound) return Error("ERR DUMP payload version or checksum are wrong");

@@ -26,7 +26,7 @@ constexpr std::string_view kAllowed[] = {
     "assert",  "tonumber",       "rawequal", "rawset",   "getmetatable", "collectgarbage",
     "pcall",   "coroutine",      "type",     "_G",       "select",       "unpack",
     "gcinfo",  "pairs",          "rawget",   "ipairs",   "loadstring",   "_VERSION",
-    "setfenv", "load",           "error"};
+    "setfenv", "load",           "error",    "os"};
 
 void push_tag(lua_State* lua) { lua_pushlightuserdata(lua, const_cast<char*>(&kTargetTag)); }
 
@@ -225,6 +225,17 @@ int unknown_name(lua_State* lua) {
                     lua_tostring(lua, 2));
 }
 
+// Of os nothing but the clock.
+void open_clock(lua_State* lua) {
+  open(lua, LUA_OSLIBNAME, luaopen_os);
+  lua_getglobal(lua, LUA_OSLIBNAME);
+  lua_newtable(lua);
+  lua_getfield(lua, -2, "clock");
+  lua_setfield(lua, -2, "clock");
+  lua_setglobal(lua, LUA_OSLIBNAME);
+  lua_pop(lua, 1);
+}
+
 }  // namespace
 
 void open_libraries(lua_State* lua) {
@@ -234,6 +245,7 @@ void open_libraries(lua_State* lua) {
   open(lua, LUA_TABLIBNAME, luaopen_table);
   open(lua, LUA_STRLIBNAME, luaopen_string);
   open(lua, LUA_MATHLIBNAME, luaopen_math);
+  open_clock(lua);
   open(lua, "cjson", luaopen_cjson);
   open(lua, "struct", open_struct);
   open(lua, "cmsgpack", open_cmsgpack);

@@ -3,6 +3,7 @@
 #include "src/base/cycles.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
+#include "src/command/misconf.h"
 #include "src/scripting/script_flags.h"
 
 namespace memoir {
@@ -202,6 +203,7 @@ Status ScriptEngine::refuse(Context& ctx, std::uint32_t flags, bool read_only) c
   if (read_only) {
     return Error("ERR Can not execute a script with write flag using *_ro command.");
   }
+  if (dispatcher.settings.snapshots_failing) [[unlikely]] return Error(kSnapshotsFailing);
   if (!dispatcher.settings.stop_writes_on_error) return ok;
   return dispatcher.journal().writable(kRecordBytes);
 }

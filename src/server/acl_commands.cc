@@ -20,6 +20,16 @@ namespace {
 Server& server_of(Context& ctx) { return static_cast<Server&>(hooks_of(ctx)); }
 Users& users_of(Context& ctx) { return server_of(ctx).users(); }
 
+// Who sees the reply finds those gone that other workers are about to disconnect.
+Status answer_when_gone(Context& ctx, bool waits, ReplyWriter& reply) {
+  if (waits && !ctx.in_transaction()) {
+    client_of(ctx)->block(Blocked::kOnWorkers, 0);
+  } else {
+    reply.ok();
+  }
+  return ok;
+}
+
 // ---- users --------------------------------------------------------------------------------------
 
 // ACL SETUSER username [rule ...]
@@ -35,15 +45,8 @@ Status setuser(Context& ctx, Args args, ReplyWriter& reply) {
       server.users().set(name, rules, server.config().current()->acl_pubsub_default_all);
   if (!changed) return changed.error();
   const bool lost = changed->before && !changed->after->keeps_channels_of(*changed->before);
-  Client* client = client_of(ctx);
-  const bool waits = lost && server.drop_subscribers(changed->after, *client);
-  // Who sees the reply finds them gone.
-  if (waits && !ctx.in_transaction()) {
-    client->block(Blocked::kOnWorkers, 0);
-  } else {
-    reply.ok();
-  }
-  return ok;
+  const bool waits = lost && server.drop_subscribers({&changed->after, 1}, *client_of(ctx));
+  return answer_when_gone(ctx, waits, reply);
 }
 
 // ACL DELUSER username [username ...]
@@ -133,10 +136,9 @@ bool has_file(Context& ctx) { return !server_of(ctx).config().current()->aclfile
 // ACL LOAD
 Status load(Context& ctx, Args, ReplyWriter& reply) {
   if (!has_file(ctx)) return Error(kNoFile);
-  const Status loaded = server_of(ctx).load_acl_file(client_of(ctx));
-  if (!loaded) return Error("ERR " + loaded.error().text());
-  reply.ok();
-  return ok;
+  auto waits = server_of(ctx).load_acl_file(client_of(ctx));
+  if (!waits) return Error("ERR " + waits.error().text());
+  return answer_when_gone(ctx, *waits, reply);
 }
 
 // ACL SAVE

@@ -233,6 +233,7 @@ Status pause(Context& ctx, Args args, ReplyWriter& reply) {
 // CLIENT UNPAUSE
 Status unpause(Context& ctx, Args, ReplyWriter& reply) {
   self(ctx).worker().server().unpause();
+  self(ctx).worker().follow_pause();  // from the next request on
   reply.ok();
   return ok;
 }

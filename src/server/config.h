@@ -109,6 +109,7 @@ struct Config {
   Supervised supervised = Supervised::kNo;
   bool set_proc_title = true;
   std::int64_t key_load_delay = 0;
+  std::int64_t rdb_key_save_delay = 0;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<std::int64_t, 3> oom_score_adj_values{0, 200, 800};  // primary, replica, child
   Bytes proc_title_template = "{title} {listen-addr} {server-mode}";
@@ -156,7 +157,9 @@ struct Config {
   bool appendonly = true;
   AppendFsync appendfsync = AppendFsync::kEverySec;
   std::int64_t journal_segment_size = 64LL << 20;
+  std::int64_t journal_checkpoint_bytes = 512LL << 20;  // 0: no snapshots for its sake
   JournalCompression journal_compression = JournalCompression::kNo;
+  std::int64_t journal_compression_level = 3;
   std::int64_t journal_retention_time = 7LL * 24 * 3600;  // seconds; 0: for ever
   std::int64_t journal_retention_size = 20LL << 30;       // bytes; 0: no limit
   std::vector<SavePoint> save{{3600, 1}, {300, 100}, {60, 10000}};

@@ -123,8 +123,15 @@ constexpr ConfigRow kJournalRows[] = {
     memory<&Config::journal_segment_size>(
         "journal-segment-size", 1 << 20,
         "Size at which a segment of the journal is closed and the next one begun."),
+    memory<&Config::journal_checkpoint_bytes>(
+        "journal-checkpoint-bytes", 0,
+        "A snapshot is taken when more than this was journaled since the last one, and more than "
+        "that one's size, so that a start does not have to read more; 0 for never."),
     choice<&Config::journal_compression>("journal-compression", kCompressions,
                                          "How closed segments are compressed: no or zstd."),
+    integer<&Config::journal_compression_level>(
+        "journal-compression-level", 1, 19, "",
+        "The level of zstd: higher ones take less space and more time."),
     integer<&Config::journal_retention_time>(
         "journal-retention-time", 0, kLongMax, "seconds",
         "How far back the journal is kept for reading the past; 0 for ever."),
@@ -141,7 +148,8 @@ constexpr ConfigRow kSnapshotRows[] = {
                  "old. Empty for none.")),
     with(kProtectedConfig,
          text<&Config::dbfilename>("dbfilename",
-                                   "The RDB file that is imported when there is no journal.",
+                                   "The name of the newest snapshot: the file itself without a "
+                                   "journal, which is read at the start then; a link with one.",
                                    check_db_filename)),
     immutable(text<&Config::appendfilename>(
         "appendfilename", "The base name of the AOF that is imported when there is no journal.",

@@ -83,6 +83,10 @@ constexpr ConfigRow kRows[] = {
                       "key-load-delay", -kIntMax - 1, kIntMax, "microseconds",
                       "For tests: loading rests that long behind each record; -n: a microsecond "
                       "behind each n-th.")),
+    with(kHidden, integer<&Config::rdb_key_save_delay>(
+                      "rdb-key-save-delay", -kIntMax - 1, kIntMax, "microseconds",
+                      "For tests: a snapshot rests that long behind each key; -n: a microsecond "
+                      "behind each n-th.")),
     choice<&Config::oom_score_adj>(
         "oom-score-adj", kOomScores,
         "Whether the kernel's readiness to kill the process when memory runs out is set: not (no), "

@@ -1,7 +1,8 @@
 // DEBUG: for tests and for looking inside. Its subcommands are no rows of the command table, as in
 // Redis.
 //
-// All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment.
+// All stripes are locked while it runs: SLEEP stops everything, DIGEST sees one moment. VERIFY
+// alone takes one after the other.
 #include <sys/mman.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@
 #include "src/server/config_file.h"
 #include "src/server/debug_object.h"
 #include "src/server/debug_protocol.h"
+#include "src/server/debug_verify.h"
 #include "src/server/digest.h"
 #include "src/server/help_reply.h"
 #include "src/server/server_hooks.h"
@@ -198,15 +200,29 @@ Status debug_all_commands_in_scripts(Context& ctx, Args args, ReplyWriter& reply
   return ok;
 }
 
-// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]: the journal always has everything, and nothing is
-// merged.
+// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 Status debug_reload(Context& ctx, Args args, ReplyWriter& reply) {
+  Reload how;
   while (args.more()) {
-    if (args.take("merge") || args.take("noflush") || args.take("nosave")) continue;
-    return Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    if (args.take("merge")) {
+      how.merge = true;
+    } else if (args.take("noflush")) {
+      how.flush = false;
+    } else if (args.take("nosave")) {
+      how.save = false;
+    } else {
+      return Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
   }
-  if (Status done = hooks_of(ctx).reload(ctx); !done) return done;
-  log_notice("Data reloaded by DEBUG");
+  if (Status done = hooks_of(ctx).reload(ctx, how); !done) return done;
+  log_warning("DB reloaded by DEBUG RELOAD");
+  reply.ok();
+  return ok;
+}
+
+Status debug_loadaof(Context& ctx, Args, ReplyWriter& reply) {
+  if (Status done = hooks_of(ctx).reload(ctx, {.save = false}); !done) return done;
+  log_warning("Append Only File loaded by DEBUG LOADAOF");
   reply.ok();
   return ok;
 }
@@ -302,6 +318,16 @@ Status debug_replybuffer(Context&, Args args, ReplyWriter& reply) {
   return ok;
 }
 
+// DEBUG VERIFY: +OK, or what is wrong with which key.
+Status debug_verify(Context& ctx, Args, ReplyWriter& reply) {
+  if (Status sound = verify_keyspace(ctx.stripes()); !sound) {
+    log_warning("DEBUG VERIFY: {}", sound.error().text());
+    return Error(fmt::format("ERR {}", sound.error().text()));
+  }
+  reply.ok();
+  return ok;
+}
+
 Status debug_help(Context& ctx, Args, ReplyWriter& reply);
 
 struct DebugRow {
@@ -329,7 +355,8 @@ constexpr DebugRow kRows[] = {
     {"htstats", 1, 2, debug_htstats, "<db> [full]: about the tables of a database"},
     {"htstats-key", 1, 2, debug_htstats_key, "<key> [full]: about the table of a value"},
     {"listpack", 1, 1, debug_listpack, "<key>: logs what a listpack holds"},
-    {"loadaof", 0, 0, debug_reload, ": empties memory and builds it again from the journal"},
+    {"loadaof", 0, 0, debug_loadaof,
+     ": empties memory and builds it again from the newest snapshot and the journal"},
     {"log", 1, 1, debug_log, "<text>: writes to the log"},
     {"object", 1, 2, debug_object, "<key>: where and how a value is kept"},
     {"oom", 0, kAny, debug_oom, ": asks for more memory than there is"},
@@ -341,7 +368,8 @@ constexpr DebugRow kRows[] = {
     {"quicklist", 1, 2, debug_quicklist, "<key>: logs what a list holds"},
     {"quicklist-packed-threshold", 1, 1, debug_packed_threshold,
      "<size>: list elements of this size get a node of their own"},
-    {"reload", 0, kAny, debug_reload, ": the same as loadaof"},
+    {"reload", 0, kAny, debug_reload,
+     "[MERGE] [NOFLUSH] [NOSAVE]: saves a snapshot, empties memory and loads it again"},
     {"replybuffer", 2, 2, debug_replybuffer, "...: accepted, without effect"},
     {"sdslen", 1, 1, debug_sdslen, "<key>: lengths of a key and its string"},
     {"segfault", 0, kAny, debug_segfault, ": ends the server by a bad memory access"},
@@ -356,6 +384,7 @@ constexpr DebugRow kRows[] = {
      "<length> <pattern>: matches a text of so many 'a'"},
     {"stringmatch-test", 0, 0, debug_stringmatch_test, ": tries random patterns"},
     {"structsize", 0, 0, debug_structsize, ": sizes of structures, in bytes"},
+    {"verify", 0, 0, debug_verify, ": checks that all data agrees with itself"},
 };
 
 Status debug_help(Context& ctx, Args, ReplyWriter& reply) {
@@ -383,6 +412,12 @@ Status debug(Context& ctx, Args args, ReplyWriter& reply) {
       c_text(name).substr(0, 128)));
 }
 
+// VERIFY takes its time, stripe by stripe.
+Locks debug_locks(std::span<const Word> words) {
+  const bool verifies = words.size() == 2 && equals_ignoring_case(words[1].text, "verify");
+  return verifies ? Locks::kEach : Locks::kAll;
+}
+
 constexpr CommandSpec kCommands[] = {
     {.name = "debug",
      .arity = at_least(2),
@@ -394,7 +429,8 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "subcommand [argument [argument ...]]",
      .summary = "Looks inside the server, and breaks it, for tests.",
      .since = "1.0.0",
-     .complexity = "Depends on the subcommand"},
+     .complexity = "Depends on the subcommand",
+     .choose_locks = debug_locks},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "protocol/request_parser.h"
 #include "src/server/config.h"
 
@@ -87,6 +88,7 @@ struct PersistenceFigures {
   std::int64_t loading_started_s = 0;
   std::uint64_t loading_total_bytes = 0;
   std::uint64_t loading_loaded_bytes = 0;
+  std::uint64_t loading_used_memory = 0;  // of the writer of the file being loaded
   std::uint64_t changes_since_save = 0;
   bool saving = false;
   std::int64_t last_save_s = 0;  // Unix time
@@ -94,6 +96,17 @@ struct PersistenceFigures {
   std::int64_t last_save_took_s = -1;
   std::int64_t current_save_took_s = -1;
   std::uint64_t saves = 0;
+  bool rewriting = false;              // what is being saved is BGREWRITEAOF's
+  bool rewrite_scheduled = false;
+  std::uint64_t rewrites = 0;
+  std::uint64_t failed_rewrites = 0;  // since the last good one
+  std::int64_t last_rewrite_took_s = -1;
+  std::int64_t current_rewrite_took_s = -1;
+  std::uint64_t snapshot_bytes = 0;  // of the newest
+  std::uint64_t save_keys_done = 0;    // of the one under way
+  std::uint64_t save_keys_total = 0;
+  std::size_t save_extra_bytes = 0;    // memory it took for what writers changed meanwhile, at most
+  std::size_t last_save_extra_bytes = 0;
   std::uint64_t last_load_keys_expired = 0;
   std::uint64_t last_load_keys = 0;
   bool journal_on = false;
@@ -105,6 +118,7 @@ struct PersistenceFigures {
   Lsn journal_first_lsn = 0;  // the oldest that can still be read
   std::uint64_t journal_segments = 0;
   JournalStats journal;
+  ArchiveStats archive;
 };
 
 struct StatFigures {

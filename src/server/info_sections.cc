@@ -110,7 +110,7 @@ void write_loading(const PersistenceFigures& persistence, std::int64_t now_s, In
   const auto elapsed = static_cast<double>(now_s - persistence.loading_started_s);
   to.add("loading_start_time", persistence.loading_started_s);
   to.add("loading_total_bytes", persistence.loading_total_bytes);
-  to.add("loading_rdb_used_mem", 0);
+  to.add("loading_rdb_used_mem", persistence.loading_used_memory);
   to.add("loading_loaded_bytes", persistence.loading_loaded_bytes);
   to.add_fraction("loading_loaded_perc", 100 * ratio(loaded, total));
   const double left = elapsed < 1 ? 1 : elapsed * std::max(0.0, total - loaded) / (loaded + 1);
@@ -119,7 +119,7 @@ void write_loading(const PersistenceFigures& persistence, std::int64_t now_s, In
 
 void write_journal(const PersistenceFigures& persistence, InfoWriter& to) {
   to.add("aof_current_size", persistence.journal_bytes);
-  to.add("aof_base_size", 0);
+  to.add("aof_base_size", persistence.snapshot_bytes);
   to.add("aof_pending_rewrite", 0);
   to.add("aof_buffer_length", persistence.journal.pending_bytes);
   to.add("aof_pending_bio_fsync",
@@ -131,6 +131,16 @@ void write_journal(const PersistenceFigures& persistence, InfoWriter& to) {
   to.add("journal_first_lsn", persistence.journal_first_lsn);
   to.add("journal_timeline", persistence.journal.timeline);
   to.add("journal_segments", persistence.journal_segments);
+  to.add("journal_first_time", persistence.archive.oldest_time_us / 1'000'000);
+  to.add("journal_disk_bytes", persistence.journal_bytes + persistence.archive.index_bytes);
+  to.add("journal_compressed_segments", persistence.archive.packed_segments);
+  to.add("journal_compressed_bytes", persistence.archive.packed_bytes);
+  to.add("journal_uncompressed_bytes", persistence.archive.unpacked_bytes);
+  to.add("journal_indexed_segments", persistence.archive.indexed_segments);
+  to.add("journal_index_bytes", persistence.archive.index_bytes);
+  to.add("journal_waiting_segments", persistence.archive.waiting_segments);
+  to.add("journal_removed_segments", persistence.archive.removed_segments);
+  to.add("journal_removed_snapshots", persistence.archive.removed_snapshots);
   to.add("journal_segment_first_lsn", persistence.journal.segment_first_lsn);
   to.add("journal_segment_bytes", persistence.journal.segment_bytes);
   to.add("journal_frames", persistence.journal.frames);
@@ -148,32 +158,35 @@ void write_persistence(const InfoSources& from, InfoWriter& to) {
   to.title("Persistence");
   to.add("loading", persistence.loading ? 1 : 0);
   to.add("async_loading", 0);
-  to.add("current_cow_peak", 0);
-  to.add("current_cow_size", 0);
+  // There is no fork; these are the pre-images of what changed meanwhile.
+  to.add("current_cow_peak", persistence.save_extra_bytes);
+  to.add("current_cow_size", persistence.save_extra_bytes);
   to.add("current_cow_size_age", 0);
-  to.add("current_fork_perc", "0.00");
-  to.add("current_save_keys_processed", 0);
-  to.add("current_save_keys_total", 0);
+  to.add_fraction("current_fork_perc",
+                  100 * ratio(static_cast<double>(persistence.save_keys_done),
+                              static_cast<double>(persistence.save_keys_total)));
+  to.add("current_save_keys_processed", persistence.save_keys_done);
+  to.add("current_save_keys_total", persistence.save_keys_total);
   to.add("rdb_changes_since_last_save", persistence.changes_since_save);
-  to.add("rdb_bgsave_in_progress", persistence.saving ? 1 : 0);
+  to.add("rdb_bgsave_in_progress", persistence.saving && !persistence.rewriting ? 1 : 0);
   to.add("rdb_last_save_time", persistence.last_save_s);
   to.add("rdb_last_bgsave_status", verdict(persistence.last_save_good));
   to.add("rdb_last_bgsave_time_sec", persistence.last_save_took_s);
   to.add("rdb_current_bgsave_time_sec", persistence.current_save_took_s);
   to.add("rdb_saves", persistence.saves);
-  to.add("rdb_last_cow_size", 0);
+  to.add("rdb_last_cow_size", persistence.last_save_extra_bytes);
   to.add("rdb_last_load_keys_expired", persistence.last_load_keys_expired);
   to.add("rdb_last_load_keys_loaded", persistence.last_load_keys);
   to.add("aof_enabled", persistence.journal_on ? 1 : 0);
-  to.add("aof_rewrite_in_progress", 0);
-  to.add("aof_rewrite_scheduled", 0);
-  to.add("aof_last_rewrite_time_sec", -1);
-  to.add("aof_current_rewrite_time_sec", -1);
-  to.add("aof_last_bgrewrite_status", "ok");
-  to.add("aof_rewrites", 0);
-  to.add("aof_rewrites_consecutive_failures", 0);
+  to.add("aof_rewrite_in_progress", persistence.rewriting ? 1 : 0);
+  to.add("aof_rewrite_scheduled", persistence.rewrite_scheduled ? 1 : 0);
+  to.add("aof_last_rewrite_time_sec", persistence.last_rewrite_took_s);
+  to.add("aof_current_rewrite_time_sec", persistence.current_rewrite_took_s);
+  to.add("aof_last_bgrewrite_status", verdict(persistence.failed_rewrites == 0));
+  to.add("aof_rewrites", persistence.rewrites);
+  to.add("aof_rewrites_consecutive_failures", persistence.failed_rewrites);
   to.add("aof_last_write_status", verdict(persistence.journal_writes_good));
-  to.add("aof_last_cow_size", 0);
+  to.add("aof_last_cow_size", persistence.last_save_extra_bytes);
   to.add("module_fork_in_progress", 0);
   to.add("module_fork_last_cow_size", 0);
   if (persistence.journal_on) write_journal(persistence, to);

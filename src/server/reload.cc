@@ -1,5 +1,5 @@
-// DEBUG RELOAD: while all other workers stand still, memory is emptied and built again from the
-// journal on disk.
+// DEBUG RELOAD: while all other workers stand still, memory is saved, emptied and built again from
+// disk.
 #include <condition_variable>
 #include <mutex>
 
@@ -7,7 +7,6 @@
 #include "persistence/file_journal.h"
 #include "persistence/timeline_reader.h"
 #include "src/base/log.h"
-#include "src/server/replayer.h"
 #include "src/server/server.h"
 #include "src/server/worker.h"
 
@@ -42,28 +41,32 @@ class Halt {
   bool over_ = false;
 };
 
-Status replay_all(FileSystem& files, const std::string& directory, Replayer& replayer) {
-  auto timelines = list_timelines(files, directory);
+// Reads the newest timeline from where a snapshot of it stands.
+Status load_journal(FileSystem& files, const std::string& directory, DataLoader& loader) {
+  auto timelines = list_timelines(files, journal_directory(directory));
   if (!timelines) return timelines.error();
   if (timelines->empty()) return ok;
   Timeline timeline = std::move(timelines->back());
-  if (timeline.segments.empty()) return ok;
-  const Lsn from = timeline.segments.front().first_lsn;
+  auto snapshot = load_snapshot_of(files, {.directory = directory}, timeline, loader);
+  if (!snapshot) return snapshot.error();
+  const Lsn from = snapshot->value_or(timeline.segments.front().first_lsn);
   TimelineReader reader(files, std::move(timeline), from);
   FrameView frame;
   for (;;) {
     auto more = reader.next(frame);
     if (!more) return more.error();
-    if (!*more) return ok;
-    if (Status done = deliver_frame(frame, from, UINT64_MAX, replayer); !done) return done;
+    if (!*more) return loader.finish();
+    if (Status done = deliver_frame(frame, from, UINT64_MAX, loader); !done) return done;
   }
 }
 
 }  // namespace
 
-Status Server::reload(Context& ctx) {
+Status Server::reload(Context& ctx, Reload how) {
   if (ctx.in_transaction()) return Error("ERR Command not allowed inside a transaction");
-  if (!file_journal_) return ok;  // nothing is on disk, so what is in memory is all there is
+  if (journal_is_on() && !how.flush && !how.save) {
+    return Error("ERR NOFLUSH with NOSAVE would leave memory and journal at odds");
+  }
   const std::unique_lock only_one(reload_mutex_, std::try_to_lock);
   if (!only_one) return Error("ERR another reload is under way");
 
@@ -80,29 +83,47 @@ Status Server::reload(Context& ctx) {
   } else if (Status synced = journal().sync_now(); !synced) {
     done = Error("ERR " + synced.error().text());
   } else {
-    done = rebuild();
+    snapshots_->call_off();
+    done = rebuild(how);
   }
   halt->end();
   return done;
 }
 
-Status Server::rebuild() {
+Status Server::rebuild(Reload how) {
+  snapshots_->call_off();  // nobody tells it what is loaded
   const bool locking = keyspace_.locking();
-  keyspace_.set_locking(false);
-  Replayer replayer(keyspace_, commands_, *idle_journal_, clock_, scripting_, stopping_,
-                    load_delay_us_);
-  const Word flush{"FLUSHALL", {}};
-  const Word flush_functions[] = {{"FUNCTION", {}}, {"FLUSH", {}}};
-  Status done = replayer.apply({&flush, 1}, clock_.now_us());
-  if (done) done = replayer.apply(flush_functions, clock_.now_us());
+  keyspace_.set_locking(true);  // several threads load
+  Status done = how.save ? snapshots_->save_now() : Status(ok);
   if (done) {
-    const std::string directory = join_path(config_.current()->dir, "journal");
-    done = replay_all(posix_file_system(), directory, replayer);
+    DataLoader loader(load_target(), start_settings().load);
+    done = load_again(loader, how);
   }
   keyspace_.set_locking(locking);
   if (done) return ok;
   log_warning("DEBUG RELOAD: {}", done.error().text());
-  return Error("ERR Error trying to load the journal: " + done.error().text());
+  return Error(how.save || !journal_is_on()
+                   ? "ERR Error trying to load the RDB dump, check server logs."
+                   : "ERR Error trying to load the journal: " + done.error().text());
+}
+
+Status Server::load_again(DataLoader& loader, Reload how) {
+  const auto config = config_.current();
+  if (how.flush) {
+    const ByteView flush[] = {"FLUSHALL"};
+    const ByteView flush_functions[] = {"FUNCTION", "FLUSH"};
+    Status done = loader.apply(flush, 0, clock_.now_us());
+    if (done) done = loader.apply(flush_functions, 0, clock_.now_us());
+    if (!done) return done;
+    if (journal_is_on()) return load_journal(posix_file_system(), config->dir, loader);
+  }
+  const std::string name =
+      journal_is_on() ? snapshot_name(journal().position()) : std::string(config->dbfilename);
+  auto loaded = loader.load_file(join_path(config->dir, name),
+                                 journal_is_on() ? Overdue::kKeep : Overdue::kDrop,
+                                 how.merge ? Present::kReplace : Present::kRefuse);
+  if (!loaded) return loaded.error();
+  return ok;
 }
 
 }  // namespace memoir

@@ -59,7 +59,8 @@ std::vector<std::span<const CommandSpec>> all_rows() {
                           pubsub_commands(), server_commands(), config_commands(), info_commands(),
                           command_commands(), debug_commands(), acl_commands(),
                           command_log_commands(), latency_commands(), memory_commands(),
-                          lolwut_commands(), migrate_commands(), eval_commands(),
+                          lolwut_commands(), migrate_commands(), snapshot_commands(),
+                          eval_commands(),
                           script_commands(), function_commands()}) {
     all.push_back(rows);
   }
@@ -107,6 +108,7 @@ Server::Server(Config config, ServerOptions options)
 Server::~Server() {
   if (loader_.joinable()) loader_.join();
   migrator_.reset();
+  snapshots_.reset();
   close_listeners();
   signals_.clear();
   workers_.clear();
@@ -180,12 +182,16 @@ void Server::register_hooks() {
     journal().set_mode(sync_mode(to));
     return Status(ok);
   });
+  config_.on_change({"appendonly"}, [this](const Config&, const Config& to) {
+    return turn_journal(to.appendonly);
+  });
   config_.on_change({"journal-segment-size"}, [this](const Config&, const Config& to) {
     if (file_journal_) {
       file_journal_->set_segment_bytes(static_cast<std::uint64_t>(to.journal_segment_size));
     }
     return Status(ok);
   });
+  register_journal_hooks();
   config_.on_change({"latency-monitor-threshold"}, [this](const Config&, const Config& to) {
     latency_.set_threshold_ms(to.latency_monitor_threshold);
     return Status(ok);
@@ -284,9 +290,11 @@ bool Server::is_local(const Session& session) const {
 
 int Server::run() {
   const auto config = config_.current();
-  loading_.store(config->appendonly, std::memory_order_release);
+  const bool loads = config->appendonly ||
+                     Start::has_dump(posix_file_system(), config->dir, config->dbfilename);
+  loading_.store(loads, std::memory_order_release);
   // A loader is a second thread even where there is one worker.
-  keyspace_.set_locking(worker_count() > 1 || config->appendonly);
+  keyspace_.set_locking(worker_count() > 1 || loads);
   watch_signals();
   for (unsigned i = 1; i < worker_count(); ++i) {
     threads_.emplace_back([this, i] {
@@ -296,7 +304,7 @@ int Server::run() {
     });
   }
   log_notice("Server initialized");
-  if (config->appendonly) {
+  if (loads) {
     start_loading();
   } else {
     ready();
@@ -306,6 +314,8 @@ int Server::run() {
 }
 
 void Server::ready() {
+  snapshots_->set_after_verified([this](Lsn) { after_snapshot(); });
+  snapshots_->ready();
   if (!tcp_entrance_.listeners.empty()) log_notice("Ready to accept connections tcp");
   if (!tls_entrance_.listeners.empty()) log_notice("Ready to accept connections tls");
   if (unix_listener_) log_notice("Ready to accept connections unix");
@@ -329,7 +339,14 @@ void Server::interrupted(const char* name) {
     std::_Exit(1);
   }
   log_warning("Received {} scheduling shutdown...", name);
-  shut_down({.force = true});
+  const auto config = config_.current();
+  const unsigned flags = name == std::string_view("SIGINT") ? config->shutdown_on_sigint
+                                                            : config->shutdown_on_sigterm;
+  shut_down({.force = true,
+             .save = (flags & kShutdownSave) != 0     ? ShutdownSave::kYes
+                     : (flags & kShutdownNoSave) != 0 ? ShutdownSave::kNo
+                                                      : ShutdownSave::kAsConfigured,
+             .save_or_stay = (flags & kShutdownForce) == 0});
 }
 
 void Server::shut_down(Shutdown how) {
@@ -348,6 +365,15 @@ void Server::shut_down(Shutdown how) {
       }
       exit_status_ = 1;
     }
+    if (Status saved = save_before_end(how); !saved) {
+      log_warning("Error trying to save the DB, can't exit.");
+      log_warning("Errors trying to shut down the server. Check the logs for more information.");
+      interruptions_ = 0;
+      if (how.client == 0) return;
+      Worker& worker = *workers_[how.worker];
+      worker.loop().post([&worker, how] { worker.unblock(how.client, UnblockReason::kTimeout); });
+      return;
+    }
     notify_supervisor("STOPPING=1\n");
     stopping_ = true;
     close_listeners();
@@ -355,9 +381,44 @@ void Server::shut_down(Shutdown how) {
   });
 }
 
+bool Server::saves_at_end(const Shutdown& how) {
+  if (loading() || how.save == ShutdownSave::kNo) return false;
+  return how.save == ShutdownSave::kYes || !config_.current()->save.empty();
+}
+
+// Without a journal this is the last moment at which a failure can still prevent the end. With one
+// nothing is lost then, and the snapshot is taken when all have stopped.
+Status Server::save_before_end(const Shutdown& how) {
+  if (keyspace_.busy()) return ok;  // with a script that ends with us
+  snapshots_->call_off();
+  save_at_end_ = saves_at_end(how);
+  if (!save_at_end_ || config_.current()->appendonly) return ok;
+  save_at_end_ = false;
+  log_notice("Saving the final RDB snapshot before exiting.");
+  Status saved = ok;
+  {
+    StripeSet all;
+    all.add_all();
+    const LockedStripes locked(keyspace_, all);
+    saved = snapshots_->save_now();
+  }
+  if (saved || (how.force && !how.save_or_stay)) return ok;
+  return saved;
+}
+
+void Server::save_at_end() {
+  if (!save_at_end_ || !snapshots_->is_behind()) return;
+  log_notice("Saving the final RDB snapshot before exiting.");
+  if (Status saved = snapshots_->save_now(); !saved) {
+    log_warning("There is no snapshot of the end, so the journal will be read.");
+  }
+}
+
 int Server::end() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  save_at_end();
+  snapshots_.reset();
   migrator_.reset();
   if (loader_.joinable()) loader_.join();
   if (file_journal_ && !loading()) {

@@ -20,9 +20,11 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/segment_archive.h"
 #include "src/acl/security_log.h"
 #include "src/acl/users.h"
 #include "src/base/clock.h"
+#include "src/command/command_keys.h"
 #include "src/command/command_table.h"
 #include "src/net/listener.h"
 #include "src/scripting/scripting.h"
@@ -35,6 +37,8 @@
 #include "src/server/migrator.h"
 #include "src/server/pubsub.h"
 #include "src/server/server_hooks.h"
+#include "src/server/snapshots.h"
+#include "src/server/start.h"
 #include "src/server/tracking.h"
 #include "src/store/keyspace.h"
 
@@ -89,6 +93,7 @@ class Server final : public ServerHooks, private JournalListener {
   const Users& users() const { return users_; }
   SecurityLog& security_log() { return security_log_; }
   Migrator& migrator() { return *migrator_; }
+  Snapshots& snapshots() { return *snapshots_; }
   Scripting& scripting() { return scripting_; }
   // Those that connections are given to come first, then the lanes: workers for clients whose
   // commands would keep others waiting. One worker has no lane.
@@ -125,19 +130,23 @@ class Server final : public ServerHooks, private JournalListener {
   };
   Error refuse(const ClientStatus& client, const User& user, const CommandTable::Row& row,
                std::span<const Word> words, Verdict verdict, Request request);
-  // ACL LOAD and SAVE. The error's text is the reply's, without code word.
-  Status load_acl_file(Client* asking);
+  // ACL LOAD and SAVE. The error's text is the reply's, without code word. Loading disconnects
+  // clients of users that are gone or may hear less; what it returns is drop_subscribers()'s.
+  Result<bool> load_acl_file(Client* asking);
   Status save_acl_file();
   // Disconnects all clients that match, the one that asks after its reply; returns how many.
   std::int64_t kill_clients(Client* asking,
                             const std::function<bool(const ClientStatus&)>& matches);
-  // Disconnects clients that are subscribed to what their user may hear no more. True: other
-  // workers are still at it, and `asking` is unblocked when they have done it.
-  bool drop_subscribers(const UserPointer& user, const Client& asking);
+  // Disconnects clients that are subscribed to what their user, one of these, may hear no more.
+  // True: other workers are still at it, and `asking` is unblocked when they have done it.
+  bool drop_subscribers(std::span<const UserPointer> users, const Client& asking);
 
   // --- ending ------------------------------------------------------------------------------------
+  enum class ShutdownSave : std::uint8_t { kAsConfigured, kYes, kNo };
   struct Shutdown {
     bool force = false;
+    ShutdownSave save = ShutdownSave::kAsConfigured;
+    bool save_or_stay = false;  // even with `force`, which is for the journal then
     std::uint64_t client = 0;  // who asked, for the error
     unsigned worker = 0;
   };
@@ -166,7 +175,6 @@ class Server final : public ServerHooks, private JournalListener {
   }
   bool active_expire() const { return active_expire_.load(std::memory_order_relaxed); }
   bool allows_protected(const CommandSpec& command, const ClientStatus& client) const;
-  std::int64_t last_save_s() const { return started_us_ / 1'000'000; }
 
   // Worker 0, some times a second.
   void cron();
@@ -179,7 +187,7 @@ class Server final : public ServerHooks, private JournalListener {
   bool is_local(const Session& session) const override;
   void reset_stats() override;
   void fill_info(std::uint32_t sections, InfoSources& sources) override;
-  Status reload(Context& ctx) override;
+  Status reload(Context& ctx, Reload how) override;
   void allow_all_commands_in_scripts(bool yes) override { scripting_.allow_all_commands(yes); }
   void set_active_expire(bool on) override;
   Status change_replication_id() override;
@@ -225,11 +233,23 @@ class Server final : public ServerHooks, private JournalListener {
   void start_loading();
   void load();
   Status recover();
+  bool journal_is_on() const { return file_journal_ && journal_.load() == file_journal_.get(); }
+  Status turn_journal(bool on);
+  void use_journal(Journal& journal);
+  Status begin_journal();
+  Status open_journal_at(RecoveredJournal before, StartSettings settings);
+  Status leave_journal();
+  LoadTarget load_target();
+  StartSettings start_settings();
   void finish_loading();
   void ready();
   void stop_workers();
+  bool saves_at_end(const Shutdown& how);
+  Status save_before_end(const Shutdown& how);
+  void save_at_end();
   int end();
-  Status rebuild();
+  Status rebuild(Reload how);
+  Status load_again(DataLoader& loader, Reload how);
 
   void on_progress(Lsn safe, Lsn synced) override;
 
@@ -241,6 +261,12 @@ class Server final : public ServerHooks, private JournalListener {
   void fill_percentiles(std::size_t row, const Config& config, CommandFigures& figures);
   void each_worker(const std::function<void(Worker&)>& visit);
 
+  // server_journal.cc
+  SegmentArchiveOptions archive_options(const Config& config);
+  void register_journal_hooks();
+  void after_snapshot();
+  void fill_archive(PersistenceFigures& figures);
+
   const ServerOptions options_;
   SystemClock clock_;
   ConfigStore config_;
@@ -251,6 +277,7 @@ class Server final : public ServerHooks, private JournalListener {
   std::deque<CommandSpec> renamed_rows_;  // copies under their new names
   std::map<const CommandSpec*, const CommandSpec*> originals_;  // of those copies
   CommandTable commands_;
+  CommandKeys record_keys_{commands_};  // for the journal's indexes
   CommandIds command_ids_;
   Users users_;
   SecurityLog security_log_;
@@ -262,14 +289,15 @@ class Server final : public ServerHooks, private JournalListener {
   Scripting scripting_;
   Background background_;
   std::unique_ptr<Migrator> migrator_ = std::make_unique<Migrator>();
+  std::unique_ptr<Snapshots> snapshots_ = std::make_unique<Snapshots>(*this);
 
-  std::unique_ptr<Journal> idle_journal_;  // while loading
+  std::unique_ptr<Journal> idle_journal_;  // while loading, and with `appendonly no`
+  std::vector<std::unique_ptr<Journal>> former_journals_;  // clients' sessions may be theirs
   std::unique_ptr<FileJournal> file_journal_;
   std::atomic<Journal*> journal_{nullptr};  // the one in use
   std::thread loader_;
   std::atomic<bool> loading_{false};
-  std::atomic<std::uint64_t> loading_bytes_{0};
-  std::atomic<std::uint64_t> loading_total_bytes_{0};
+  LoadFigures load_figures_;
   std::atomic<std::int64_t> loading_started_us_{0};
   std::atomic<unsigned> not_yet_loaded_{0};  // workers
   std::atomic<std::int64_t> load_delay_us_{0};
@@ -311,6 +339,7 @@ class Server final : public ServerHooks, private JournalListener {
   Rate command_rate_, input_rate_, output_rate_, turn_rate_, turn_us_rate_;
   std::int64_t rates_sampled_us_{0};
   int interruptions_{0};
+  bool save_at_end_{false};
   int exit_status_{0};
 };
 

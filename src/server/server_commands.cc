@@ -1,4 +1,4 @@
-// TIME, SHUTDOWN, WAIT, WAITAOF, LASTSAVE, ROLE and MONITOR.
+// TIME, SHUTDOWN, WAIT, WAITAOF, ROLE and MONITOR.
 #include "protocol/reply_writer.h"
 #include "src/server/client.h"
 #include "src/server/server.h"
@@ -23,7 +23,7 @@ Status time(Context& ctx, Args, ReplyWriter& reply) {
 }
 
 // SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
-// Answers only if it fails. SAVE and NOSAVE make no difference: the journal has everything.
+// Answers only if it fails.
 Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   bool save = false, nosave = false, now = false, force = false, abort = false;
   while (args.more()) {
@@ -47,7 +47,11 @@ Status shutdown(Context& ctx, Args args, ReplyWriter&) {
   Client* client = client_of(ctx);
   if (!client) return Error("ERR SHUTDOWN needs a connection");
   if (!ctx.in_transaction()) client->block(Blocked::kOnShutdown, 0);
+  const auto saves = save     ? Server::ShutdownSave::kYes
+                     : nosave ? Server::ShutdownSave::kNo
+                              : Server::ShutdownSave::kAsConfigured;
   server_of(ctx).shut_down({.force = force,
+                            .save = saves,
                             .client = client->identity.id,
                             .worker = client->worker().index()});
   return ok;
@@ -113,12 +117,6 @@ Status waitaof(Context& ctx, Args args, ReplyWriter& reply) {
   return ok;
 }
 
-// LASTSAVE
-Status lastsave(Context& ctx, Args, ReplyWriter& reply) {
-  reply.integer(server_of(ctx).last_save_s());
-  return ok;
-}
-
 // ROLE
 Status role(Context& ctx, Args, ReplyWriter& reply) {
   reply.array(3);
@@ -164,9 +162,6 @@ constexpr CommandSpec kCommands[] = {
                  "written to the append-only file of the master and/or replicas.",
                  "7.2.0", "O(1)", "request_policy:all_shards,response_policy:agg_min"),
              Group::kGeneric),
-    row("lastsave", exactly(1), kLoading | kStale | kFast | kAdminCategory, lastsave, "",
-        "Returns the Unix timestamp of the last successful save to disk.", "1.0.0", "O(1)",
-        "nondeterministic_output"),
     row("role", exactly(1), kNoScript | kLoading | kStale | kFast | kAdminCategory, role, "",
         "Returns the replication role.", "2.8.12"),
     row("monitor", exactly(1), kAdmin | kNoScript | kLoading | kStale, monitor, "",

@@ -11,6 +11,13 @@
 
 namespace memoir {
 
+// What DEBUG RELOAD does beside loading.
+struct Reload {
+  bool save = true;    // a snapshot first
+  bool flush = true;   // memory is emptied
+  bool merge = false;  // what is loaded replaces keys that are there; else they are an error
+};
+
 class ServerHooks {
  public:
   virtual ~ServerHooks() = default;
@@ -30,9 +37,9 @@ class ServerHooks {
   // counts itself.
   virtual void fill_info(std::uint32_t sections, InfoSources& sources) = 0;
 
-  // DEBUG RELOAD and LOADAOF: brings the journal to disk, empties the keyspace and builds it again
+  // DEBUG RELOAD and LOADAOF: brings everything to disk, empties the keyspace and builds it again
   // from disk, as a start does. All stripes are locked. The error is the reply.
-  virtual Status reload(Context& ctx) = 0;
+  virtual Status reload(Context& ctx, Reload how) = 0;
   // DEBUG SET-DISABLE-DENY-SCRIPTS.
   virtual void allow_all_commands_in_scripts(bool yes) = 0;
   // DEBUG SET-ACTIVE-EXPIRE.

@@ -39,6 +39,7 @@ double Server::Rate::average() const {
 }
 
 void Server::cron() {
+  snapshots_->cron();
   const std::size_t used = allocated_bytes();
   if (used > peak_memory_) peak_memory_ = used;
   const std::int64_t now_us = clock_.monotonic_us();
@@ -205,12 +206,12 @@ void Server::fill_persistence(InfoSources& sources) {
   PersistenceFigures& p = sources.persistence;
   p.loading = loading();
   p.loading_started_s = loading_started_us_.load() / 1'000'000;
-  p.loading_total_bytes = read(loading_total_bytes_);
-  p.loading_loaded_bytes = read(loading_bytes_);
-  p.last_save_s = last_save_s();
-  each_worker([&](Worker& worker) {
-    p.changes_since_save += read(worker.keyspace_stats().changes);
-  });
+  p.loading_total_bytes = read(load_figures_.total_bytes);
+  p.loading_loaded_bytes = read(load_figures_.loaded_bytes);
+  p.loading_used_memory = read(load_figures_.used_memory);
+  p.last_load_keys = read(load_figures_.keys);
+  p.last_load_keys_expired = read(load_figures_.expired_keys);
+  snapshots_->fill(p);
   p.journal_on = sources.config->appendonly;
   Journal& now = journal();
   p.journal = now.stats();
@@ -218,6 +219,7 @@ void Server::fill_persistence(InfoSources& sources) {
   p.journal_written_lsn = now.written();
   p.journal_synced_lsn = now.synced();
   p.journal_writes_good = !p.journal.failing;
+  fill_archive(p);
   sources.memory.journal_buffer = p.journal.pending_bytes;
   sources.replication.replication_id = now.replication_id();
   sources.replication.offset = now.position();

@@ -16,6 +16,7 @@ std::span<const CommandSpec> latency_commands();
 std::span<const CommandSpec> memory_commands();
 std::span<const CommandSpec> lolwut_commands();
 std::span<const CommandSpec> migrate_commands();
+std::span<const CommandSpec> snapshot_commands();     // SAVE, BGSAVE, LASTSAVE
 std::span<const CommandSpec> server_commands();      // SHUTDOWN, WAIT, MONITOR, ...
 
 }  // namespace memoir

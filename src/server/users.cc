@@ -54,9 +54,10 @@ Status Server::load_users() {
     }
   }
   if (config->aclfile.empty()) return ok;
-  Status loaded = load_acl_file(nullptr);
-  if (!loaded) log_warning("Aborting startup because of ACL errors: {}", loaded.error().text());
-  return loaded;
+  auto loaded = load_acl_file(nullptr);
+  if (loaded) return ok;
+  log_warning("Aborting startup because of ACL errors: {}", loaded.error().text());
+  return loaded.error();
 }
 
 Config Server::config_to_write() {
@@ -71,7 +72,7 @@ Config Server::config_to_write() {
 
 // ---- the ACL file -------------------------------------------------------------------------------
 
-Status Server::load_acl_file(Client* asking) {
+Result<bool> Server::load_acl_file(Client* asking) {
   const auto config = config_.current();
   auto text = read_file(posix_file_system(), config->aclfile);
   if (!text) {
@@ -80,12 +81,14 @@ Status Server::load_acl_file(Client* asking) {
   }
   auto loaded = parse_acl_file(*text, config->aclfile, users_, config->acl_pubsub_default_all);
   if (!loaded) return loaded.error();
-  std::vector<Bytes> gone;
-  for (const UserPointer& user : users_.replace(*std::move(loaded))) gone.push_back(user->name());
+  const Users::Replaced replaced = users_.replace(*std::move(loaded));
+  if (!asking) return false;  // at start: there are no clients
   kill_clients(asking, [&](const ClientStatus& status) {
-    return std::ranges::find(gone, status.user) != gone.end();
+    return std::ranges::any_of(replaced.gone, [&](const UserPointer& user) {
+      return user->name() == status.user;
+    });
   });
-  return ok;
+  return drop_subscribers(replaced.narrowed, *asking);
 }
 
 Status Server::save_acl_file() {
@@ -153,16 +156,18 @@ std::int64_t Server::kill_clients(Client* asking,
   return killed;
 }
 
-bool Server::drop_subscribers(const UserPointer& user, const Client& asking) {
+bool Server::drop_subscribers(std::span<const UserPointer> users, const Client& asking) {
+  if (users.empty()) return false;
   Worker& own = asking.worker();
-  own.drop_subscribers(*user);
+  for (const UserPointer& user : users) own.drop_subscribers(*user);
   if (worker_count() == 1) return false;
   const auto left = std::make_shared<std::atomic<unsigned>>(worker_count() - 1);
+  const std::vector<UserPointer> all(users.begin(), users.end());
   each_worker([&](Worker& worker) {
     if (&worker == &own) return;
-    worker.loop().post([&worker, &own, user, left, id = asking.identity.id] {
+    worker.loop().post([&worker, &own, all, left, id = asking.identity.id] {
       worker.clock().refresh();
-      worker.drop_subscribers(*user);
+      for (const UserPointer& user : all) worker.drop_subscribers(*user);
       if (left->fetch_sub(1) > 1) return;
       own.loop().post([&own, id] { own.unblock(id, UnblockReason::kTimeout); });
     });

@@ -124,9 +124,12 @@ DispatchSettings Worker::dispatch_settings() const {
   set_notable(c, settings);
   settings.busy_reply_threshold_ms = c.busy_reply_threshold;
   settings.monitored = server_.monitored();
+  settings.snapshots_failing = refuses_writes();
   settings.collation = collation_;
   return settings;
 }
+
+bool Worker::refuses_writes() const { return server_.snapshots().refuses_writes(*config_); }
 
 // ---- clients ------------------------------------------------------------------------------------
 

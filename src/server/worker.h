@@ -173,6 +173,10 @@ class Worker final : public DispatchHost, private StripeWaiter {
   const OutputBufferLimit& output_limit(ClientClass client_class) const {
     return config_->client_output_buffer_limits[static_cast<std::size_t>(client_class)];
   }
+  // The last snapshot went well, or did not.
+  void follow_snapshots() { dispatcher_->settings.snapshots_failing = refuses_writes(); }
+  // Whether the loop runs in the midst of a request.
+  bool within_request() const { return within_; }
   // Up to where the journal lets replies go.
   Lsn safe() { return dispatcher_->journal().safe(); }
 
@@ -252,6 +256,7 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void expire_slice();
   void take_config();
   DispatchSettings dispatch_settings() const;
+  bool refuses_writes() const;
   ExpiryMode expiry_mode() const;
   Status refuse_special(Client& client, const CommandTable::Row& row,
                         std::span<const Word> words);

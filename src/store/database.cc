@@ -198,11 +198,8 @@ Entry* Database::lookup(ByteView key) {
 
 void Database::before_change(ByteView key, std::uint64_t hash, const Entry* entry) {
   if (env_->undo) [[unlikely]] env_->undo->before_change(index_, key, entry);
-  ChangeObserver* observer = env_->stripes->keyspace().observer();
-  if (observer) [[unlikely]] {
-    Shard& where = shard(hash);
-    observer->before_change(env_->stripes->keyspace().physical(index_), key, entry,
-                            where.keys.home(hash));
+  if (ChangeObserver* const watching = observer()) [[unlikely]] {
+    watching->before_change(physical(), hash, key, entry, shard(hash).keys.home(hash));
   }
 }
 
@@ -272,10 +269,25 @@ EntryTable::Place Database::insert(Entry* entry, std::uint64_t hash) {
 
 EntryTable::Place Database::insert_as_it_is(Entry* entry, std::uint64_t hash) {
   list(entry, hash);
-  return shard(hash).keys.insert({entry}, hash);
+  EntryTable& keys = shard(hash).keys;
+  if (ChangeObserver* const watching = observer()) [[unlikely]] {
+    if (keys.growth_at(hash) == Growth::kOther) watching->before_growth(physical(), hash);
+  }
+  return keys.insert({entry}, hash);
+}
+
+// Takes an entry out of the table of keys.
+TableItem Database::erase(Shard& where, const EntryTable::Place& place, std::uint64_t hash) {
+  return where.keys.erase(place, hash, observer() ? Shrink::kNo : Shrink::kYes);
 }
 
 void Database::free_entry(Entry* entry) {
+  if (ChangeObserver* const watching = observer(); watching && !entry->is_string()) [[unlikely]] {
+    if (watching->before_free(entry->object())) {
+      (void)Entry::destroy_keeping_object(entry).release();
+      return;
+    }
+  }
   if (entry->storage() == Storage::kObject && env_->lazy_free &&
       entry->object()->free_effort() > kFreeEffortMax) {
     env_->changes->garbage.push_back(Entry::destroy_keeping_object(entry));
@@ -290,7 +302,7 @@ void Database::drop(ByteView key, std::uint64_t hash) {
   if (!place) return;
   Entry* const entry = entry_at(place);
   unlist(entry, hash);
-  where.keys.erase(place, hash);
+  erase(where, place, hash);
   free_entry(entry);
 }
 
@@ -445,14 +457,14 @@ bool Database::remove(ByteView key, const char* event) {
 Entry* Database::take(ByteView key) {
   const std::uint64_t hash = hash_of(key);
   if (!peek(key, hash)) return nullptr;
-  EntryTable& keys = shard(hash).keys;
-  const EntryTable::Place place = keys.find(key, hash);
+  Shard& where = shard(hash);
+  const EntryTable::Place place = where.keys.find(key, hash);
   Entry* const entry = entry_at(place);  // itself, not the view of it that peek() may give
   before_change(key, hash, entry);
   const bool members_expire = entry->has_member_expiry();
   unlist(entry, hash);
   entry->set_member_expiry(members_expire);  // wherever it is put it is listed again
-  keys.erase(place, hash);
+  erase(where, place, hash);
   after_change(key, hash);
   return entry;
 }
@@ -465,6 +477,9 @@ void Database::put(ByteView key, Entry* entry) {
   if (entry->key() != key) entry = Entry::rebuild(entry, key, entry->expire_ms());
   store(place, entry, hash);
   entry->set_access(access);
+  if (ChangeObserver* const watching = observer(); watching && !entry->is_string()) [[unlikely]] {
+    watching->moved(entry->object(), physical(), stripe_of(hash));
+  }
   after_change(key, hash);
 }
 

@@ -77,6 +77,9 @@ struct RunEnvironment {
   unsigned lfu_decay_minutes = 1;
   Random* random = nullptr;
   UndoLog* undo = nullptr;  // of a run that may be rolled back (undo.h)
+  // What changed buckets are stamped with: the keyspace's position, or, where records are applied
+  // on several threads, the position of the record.
+  std::optional<Lsn> version = std::nullopt;
 };
 
 template <class T>
@@ -203,9 +206,14 @@ class Database {
   void free_entry(Entry* entry);
   std::uint64_t hash_of_another(ByteView key) const;
   EntryTable::Place insert_as_it_is(Entry* entry, std::uint64_t hash);
+  TableItem erase(Shard& where, const EntryTable::Place& place, std::uint64_t hash);
+  ChangeObserver* observer() const { return env_->stripes->keyspace().observer(); }
+  unsigned physical() const { return env_->stripes->keyspace().physical(index_); }
   EntryTable::Place place_for_write(ByteView key, std::uint64_t hash);
   EntryTable::Place store(const EntryTable::Place& place, Entry* entry, std::uint64_t hash);
-  void stamp(Bucket* home) { home->set_version(env_->stripes->keyspace().position()); }
+  void stamp(Bucket* home) {
+    home->set_version(env_->version ? *env_->version : env_->stripes->keyspace().version());
+  }
   void settle_stored(const EntryTable::Place& place, ByteView key, std::uint64_t hash,
                      EventClass event_class, const char* event, bool awaited = true);
   bool set_in_place(Entry* entry, ByteView value, std::optional<std::int64_t> integer,

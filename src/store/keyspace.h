@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -89,14 +90,43 @@ struct StripeSet {
   }
 };
 
-// Called with an entry before its first change since the observer asked, under the stripe's lock:
-// how a snapshot or a rollback keeps the pre-image. `entry` is null for a key that is about to
-// appear.
+// Hears of what changes in the keyspace while a snapshot is taken, under the lock of the stripe
+// concerned.
 class ChangeObserver {
  public:
   virtual ~ChangeObserver() = default;
-  virtual void before_change(unsigned physical_db, ByteView key, const Entry* entry,
-                             const Bucket* bucket) = 0;
+  // A key is about to change (null: to appear), for the first time or again. `bucket` is the one
+  // it lies in, or will if the table does not grow; null if the table never had an item.
+  virtual void before_change(unsigned physical_db, std::uint64_t hash, ByteView key,
+                             const Entry* entry, Bucket* bucket) = 0;
+  // The segment of a hash is about to grow, and not aligned.
+  virtual void before_growth(unsigned physical_db, std::uint64_t hash) {
+    (void)physical_db, (void)hash;
+  }
+  // All of a stripe's tables of a database are about to be emptied.
+  enum class FlushWish : std::uint8_t {
+    kEach,     // to hear of each entry
+    kNothing,  // it has all it needs
+    kTaken,    // it has taken the tables' contents
+  };
+  virtual FlushWish before_flush(unsigned physical_db, unsigned stripe, Shard& shard) {
+    (void)physical_db, (void)stripe, (void)shard;
+    return FlushWish::kEach;
+  }
+  // The same for tables that may come back (a rollback): their contents stay the caller's, whatever
+  // becomes of them.
+  virtual void before_undoable_flush(unsigned physical_db, unsigned stripe) {
+    (void)physical_db, (void)stripe;
+  }
+  // A value is about to be freed. True: the observer has taken it.
+  virtual bool before_free(Object* object) {
+    (void)object;
+    return false;
+  }
+  // A value lies under another key now; both stripes are locked.
+  virtual void moved(const Object* object, unsigned physical_db, unsigned stripe) {
+    (void)object, (void)physical_db, (void)stripe;
+  }
 };
 
 // How values are serialized and read back.
@@ -136,15 +166,21 @@ class Keyspace {
   unsigned physical(unsigned db) const { return physical_[db]; }
 
   bool locking() const { return locking_; }
-  // Only while no worker runs.
+  // Only while no worker runs, or by the only one between two requests.
   void set_locking(bool on) { locking_ = on; }
 
   // Exchanges two database numbers. All stripes must be locked.
   void swap_databases(unsigned a, unsigned b) { std::swap(physical_[a], physical_[b]); }
 
-  // The end of the newest record: the version that a change made now is stamped with.
+  // The end of the newest record.
   Lsn position() const { return position_.load(std::memory_order_relaxed); }
   void advance_position(Lsn lsn);
+
+  // What a change made now is stamped with: the position, or more behind a cut.
+  Lsn version() const { return std::max(position(), version_floor_); }
+  // Draws a line through time: what was changed before has versions below the one returned, what is
+  // changed from now on has that one or higher ones. All stripes must be locked.
+  Lsn cut_versions() { return version_floor_ = std::max(position(), version_floor_) + 1; }
 
   ChangeObserver* observer() const { return observer_; }
   // All stripes must be locked.
@@ -231,6 +267,7 @@ class Keyspace {
   TrackedTotals tracked_;
   ChangeObserver* observer_{nullptr};
   Lsn exclusive_lsn_{0};
+  Lsn version_floor_{0};
   bool locking_{true};
   std::atomic<bool> busy_{false};
   std::atomic<pthread_t> owner_{0};  // who holds all stripes while the keyspace is busy

@@ -35,7 +35,15 @@ inline constexpr std::int64_t kNoMember = -2;
 // Moments at which members end are below this, as in Redis.
 inline constexpr std::int64_t kMemberMomentMax = std::int64_t{1} << 46;
 
+class EarlyParts;
+class MemberObserver;
 class RdbWriter;
+class ValueParts;
+struct Bucket;
+struct TableStep;
+
+// What verify() says of a value.
+inline Status broken(std::string_view what) { return Error(ErrorCode::kCorrupt, Bytes(what)); }
 
 class Object {
  public:
@@ -52,6 +60,8 @@ class Object {
   // Bytes of its allocations, itself included. May estimate by sampling `samples` elements (0:
   // all).
   virtual std::size_t memory_usage(std::size_t samples) const = 0;
+  // How much of memory_usage(0) it may have in common with copies of it: large elements.
+  virtual std::size_t shareable_bytes() const { return 0; }
   virtual std::unique_ptr<Object> copy() const = 0;
   // Allocations that freeing it takes, roughly: large ones are freed in the background.
   virtual std::size_t free_effort() const = 0;
@@ -63,6 +73,25 @@ class Object {
   // encoding, and then the value itself.
   virtual RdbType rdb_type() const = 0;
   virtual void save(RdbWriter& out) const = 0;
+  // Looks at all of it: ok if every invariant of its present form holds, else what is wrong. The
+  // limits for compact forms are none: CONFIG SET changes them under values that are there.
+  virtual Status verify() const = 0;
+
+  // --- saving in parts, while the value changes (value_parts.h)
+  // Whether saving the value at once would take too long, and it can be saved in parts.
+  virtual bool has_parts() const { return false; }
+  // What stands before the parts.
+  virtual void save_before_members(RdbWriter& out) const { (void)out; }
+  // The parts of the value as it is now. What has versions has them below `mark`. `early` outlives
+  // them.
+  virtual std::unique_ptr<ValueParts> begin_parts(std::uint64_t mark, EarlyParts& early);
+  // For values with members in a table (member_table.h) that only grows aligned: is told of every
+  // bucket of members before it changes; null: nobody is.
+  virtual void set_member_observer(MemberObserver* observer) { (void)observer; }
+  virtual TableStep members_at(std::uint64_t cursor) const;
+  // All members of a bucket. save_before_members() and then every bucket once, in any order, is
+  // what save() writes.
+  virtual void save_members(Bucket* home, RdbWriter& out) const { (void)home, (void)out; }
 
   // --- members that end
   // ----------------------------------------------------------------------------- Whether members

@@ -5,7 +5,9 @@
 //            | [EXPIRETIME_MS i64] [IDLE n | FREQ u8] type key value
 //   payload := type value version:u16 crc:u64             (DUMP; the crc covers all before it)
 //
-// Integers little-endian, but for lengths; see rdb_writer.h. Numbers are never reused.
+// Valkey 9 and later write "VALKEY" version:3 digits, and give some numbers another meaning: see
+// kHashTimes and kSlotImport. Integers little-endian, but for lengths; see rdb_writer.h. Numbers
+// are never reused.
 #pragma once
 
 #include <cstdint>
@@ -41,9 +43,12 @@ enum class RdbType : std::uint8_t {
   kHashListpackEx = 25,
   // Memoir's own: sets and sorted sets whose members expire.
   kTimedMembers = 200,
+  // In no file: what type 22 means in those of Valkey 9, hashes whose fields may expire.
+  kHashTimes = 201,
 };
 
 enum class RdbOpcode : std::uint8_t {
+  kSlotImport = 243,  // Valkey 9's; in Redis something else, from version 13 on
   kSlotInfo = 244,
   kFunction2 = 245,
   kFunctionPreGa = 246,
@@ -58,12 +63,34 @@ enum class RdbOpcode : std::uint8_t {
   kEof = 255,
 };
 
-// What is read: up to the version of Redis 8.0.
+// Versions that are read: up to Redis 8.0's, and Valkey 9's.
 inline constexpr unsigned kRdbVersionMax = 12;
-// What DUMP writes: Redis 7.2's, but for types that are newer.
-inline constexpr unsigned kRdbVersionWritten = 11;
-constexpr unsigned rdb_version_of(RdbType type) {
-  return type >= RdbType::kHashMetadataPreGa ? kRdbVersionMax : kRdbVersionWritten;
+inline constexpr unsigned kRdbVersionValkey = 80;
+// What files get at least: Redis 7.0's.
+inline constexpr unsigned kRdbVersionMin = 10;
+// What DUMP writes at least: Redis 7.2's, as that does.
+inline constexpr unsigned kRdbVersionDumped = 11;
+
+// The lowest version of a file that may have values of this type, but kRdbVersionMin. Memoir's own
+// type needs the newest: whoever does not know that refuses the file at once.
+constexpr unsigned rdb_version_for(RdbType type) {
+  if (type >= RdbType::kHashMetadataPreGa) return kRdbVersionMax;
+  return type >= RdbType::kSetListpack ? 11 : kRdbVersionMin;
+}
+
+// What a type number of a file or payload of this version means.
+constexpr RdbType rdb_type_in(unsigned version, RdbType type) {
+  if (type == RdbType::kHashTimes) return static_cast<RdbType>(255);
+  const bool valkey = version == kRdbVersionValkey && type == RdbType::kHashMetadataPreGa;
+  return valkey ? RdbType::kHashTimes : type;
+}
+
+// A key's expiry as a file tells it: a moment before 1970 is over like any other, but -1 is none.
+constexpr std::int64_t rdb_expiry_in(std::int64_t ms) { return ms < -1 ? 0 : ms; }
+
+// Whether DUMP payloads of this version are read.
+constexpr bool is_known_rdb_version(unsigned version) {
+  return version <= kRdbVersionMax || version == kRdbVersionValkey;
 }
 
 }  // namespace memoir

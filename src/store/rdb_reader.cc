@@ -17,8 +17,17 @@ constexpr std::size_t kGatherStep = std::size_t{1} << 20;
 
 }  // namespace
 
+// Nine letters of six bits each, above ten bits of a version.
+Bytes rdb_module_name(std::uint64_t id) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  Bytes name;
+  for (unsigned shift = 58; shift >= 10; shift -= 6) name.push_back(kLetters[(id >> shift) & 63]);
+  return name;
+}
+
 RdbReader::RdbReader(RdbSource& source)
-    : source_(&source), buffer_(std::make_unique<char[]>(kChunkBytes)) {
+    : source_(&source), buffer_(std::make_unique_for_overwrite<char[]>(kChunkBytes)) {
   start_ = at_ = end_ = summed_ = buffer_.get();
 }
 
@@ -129,8 +138,6 @@ std::uint64_t RdbReader::length_after(std::uint8_t first) {
   corrupt("unknown form of a length");
   return 0;
 }
-
-std::uint64_t RdbReader::length() { return length_after(byte()); }
 
 double RdbReader::double_text() {
   const std::uint8_t size = byte();

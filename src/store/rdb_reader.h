@@ -17,6 +17,9 @@
 
 namespace memoir {
 
+// The name of the module that an id in the format means.
+Bytes rdb_module_name(std::uint64_t id);
+
 // Gives bytes, in order.
 class RdbSource {
  public:
@@ -49,15 +52,31 @@ class RdbReader {
     at_ += sizeof(T);
     return value;
   }
-  std::uint64_t length();
+  std::uint64_t length() {
+    const std::uint8_t first = byte();
+    return first < 64 ? first : length_after(first);
+  }
   double double_value() { return fixed<double>(); }
   // The form of RDB versions before 8: decimal digits.
   double double_text();
   std::int64_t time_ms() { return fixed<std::int64_t>(); }
   // A string; the view is valid until the next read.
-  ByteView string() { return text(SIZE_MAX).view; }
+  ByteView string() {
+    ByteView view;
+    return short_string(view) ? view : text(SIZE_MAX).view;
+  }
   // The same; one of `own_bytes_min` bytes or more is read straight into a buffer of its own.
   Text text(std::size_t own_bytes_min);
+  // A string of at most 63 bytes that is neither compressed nor an integer and lies in the buffer:
+  // most are. False, and nothing is read, for any other; `view` is valid until the next read.
+  bool short_string(ByteView& view) {
+    if (buffered() == 0) return false;
+    const std::size_t bytes = static_cast<unsigned char>(*at_);
+    if (bytes >= 64 || buffered() <= bytes) return false;
+    view = {at_ + 1, bytes};
+    at_ += 1 + bytes;
+    return true;
+  }
   // `bytes` bytes as they are; valid until the next read.
   ByteView raw(std::size_t bytes);
 
@@ -82,7 +101,7 @@ class RdbReader {
     std::uint64_t length;
   };
 
-  static constexpr std::size_t kChunkBytes = 64 * 1024;
+  static constexpr std::size_t kChunkBytes = 256 * 1024;
 
   std::size_t buffered() const { return static_cast<std::size_t>(end_ - at_); }
   // Whether so many bytes are surely still to come.

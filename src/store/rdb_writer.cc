@@ -18,29 +18,34 @@ constexpr std::size_t kCompressedTextMax = std::size_t{1} << 31;  // the library
 
 }  // namespace
 
-void RdbWriter::raw(ByteView bytes) {
-  if (sink_ && buffer_.size() + bytes.size() > kFlushBytes) {
-    pass_on({});
-    if (bytes.size() > kFlushBytes / 2) return pass_on(bytes);
-  }
-  buffer_.append(bytes);
+Status RdbSink::rewrite(std::uint64_t, ByteView) {
+  return Error(ErrorCode::kUnsupported, "what is written cannot be changed any more");
+}
+
+void RdbWriter::make_room(std::size_t bytes) {
+  if (sink_ && used_ != 0 && used_ + bytes > kFlushBytes) pass_on({});
+  const std::size_t needed = used_ + bytes;
+  if (needed <= buffer_.size()) return;
+  std::size_t size = buffer_.empty() ? kFirstBytes : buffer_.size() * 2;
+  while (size < needed) size *= 2;
+  buffer_.resize(size);
 }
 
 // Empties the buffer into the sink, then `bytes` as well.
 void RdbWriter::pass_on(ByteView bytes) {
   checksum();
   crc_ = crc64(crc_, bytes);
-  for (const ByteView part : {ByteView(buffer_), bytes}) {
+  for (const ByteView part : {written(), bytes}) {
     if (!part.empty() && status_) status_ = sink_->write(part);
     passed_on_ += part.size();
   }
-  buffer_.clear();
+  used_ = 0;
   summed_ = 0;
 }
 
 std::uint64_t RdbWriter::checksum() {
-  crc_ = crc64(crc_, ByteView(buffer_).substr(summed_));
-  summed_ = buffer_.size();
+  crc_ = crc64(crc_, written().substr(summed_));
+  summed_ = used_;
   return crc_;
 }
 
@@ -93,8 +98,11 @@ void RdbWriter::integer(std::int64_t value) {
 
 void RdbWriter::string(ByteView text) {
   if (text.size() <= kIntegerTextMax) {
-    const auto value = parse_integer(text);
-    if (value && short_integer(*value)) return;
+    // Most texts are no integers, which their last byte tells.
+    if (!text.empty() && text.back() >= '0' && text.back() <= '9') {
+      const auto value = parse_integer(text);
+      if (value && short_integer(*value)) return;
+    }
   } else if (compresses_ && text.size() >= kCompressedTextMin && compressed(text)) {
     return;
   }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "src/base/bytes.h"
 #include "src/base/result.h"
@@ -24,6 +25,9 @@ class RdbSink {
  public:
   virtual ~RdbSink() = default;
   virtual Status write(ByteView bytes) = 0;
+  // Overwrites bytes that were written, `offset` behind the first. kUnsupported where nothing can
+  // be called back (a socket).
+  virtual Status rewrite(std::uint64_t offset, ByteView bytes);
 };
 
 enum class RdbCompression : bool { kNo, kYes };
@@ -37,11 +41,19 @@ class RdbWriter {
 
   void type(RdbType type) { byte(static_cast<std::uint8_t>(type)); }
   void opcode(RdbOpcode opcode) { byte(static_cast<std::uint8_t>(opcode)); }
-  void byte(std::uint8_t value) { buffer_.push_back(static_cast<char>(value)); }
-  void raw(ByteView bytes);
+  void byte(std::uint8_t value) {
+    *room(1) = static_cast<char>(value);
+    ++used_;
+  }
+  void raw(ByteView bytes) {
+    if (bytes.size() > kDirectBytesMin && sink_) [[unlikely]] return pass_on(bytes);
+    if (!bytes.empty()) std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
+    used_ += bytes.size();
+  }
   template <class T>
   void fixed(T value) {
-    raw({reinterpret_cast<const char*>(&value), sizeof(T)});
+    std::memcpy(room(sizeof(T)), &value, sizeof(T));
+    used_ += sizeof(T);
   }
   void length(std::uint64_t value);
   void string(ByteView text);
@@ -54,20 +66,40 @@ class RdbWriter {
   std::uint64_t checksum();
   // Brings all that was written to the sink. Ok, or the sink's first failure.
   Status flush();
-  // All that was written; only without a sink.
-  Bytes take() { return std::move(buffer_); }
+  // All that was written; only without a sink. Nothing may be written after.
+  Bytes take() {
+    buffer_.resize(used_);
+    return std::move(buffer_);
+  }
+  // All that was written, until the next is; only without a sink.
+  ByteView written() const { return {buffer_.data(), used_}; }
+  ByteView gathered() const { return written(); }
+  // Forgets what was written; only without a sink.
+  void clear() {
+    used_ = summed_ = 0;
+    crc_ = 0;
+  }
   // Bytes written so far.
-  std::uint64_t position() const { return passed_on_ + buffer_.size(); }
+  std::uint64_t position() const { return passed_on_ + used_; }
 
  private:
   static constexpr std::size_t kFlushBytes = 256 * 1024;
+  static constexpr std::size_t kDirectBytesMin = kFlushBytes / 2;  // go to the sink by themselves
+  static constexpr std::size_t kFirstBytes = 128;
 
+  // Where `bytes` (with a sink, at most kDirectBytesMin) more can be written.
+  char* room(std::size_t bytes) {
+    if (buffer_.size() - used_ < bytes) [[unlikely]] make_room(bytes);
+    return buffer_.data() + used_;
+  }
+  void make_room(std::size_t bytes);
   bool short_integer(std::int64_t value);
   bool compressed(ByteView text);
   void pass_on(ByteView bytes);
 
   RdbSink* sink_;
-  Bytes buffer_;
+  Bytes buffer_;  // as long as there is room
+  std::size_t used_{0};
   Bytes scratch_;  // for compressed text
   std::size_t summed_{0};  // bytes of the buffer that crc_ covers
   std::uint64_t crc_{0};

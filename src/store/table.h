@@ -21,6 +21,7 @@
 // Traits:  static ByteView key(TableItem);   static std::uint64_t hash(ByteView key);
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -60,6 +61,24 @@ struct alignas(64) Bucket {
   void set_version(std::uint64_t version) { meta = (version << 8) | (meta & 0xff); }
 };
 static_assert(sizeof(Bucket) == 64);
+
+// A stop of a walk through a table's buckets in the order of hash space.
+struct TableStep {
+  Bucket* home;
+  std::uint64_t next;   // the cursor of the next bucket; 0: there is none
+  unsigned behind;      // how many buckets lie behind it, without gaps, in its segment
+};
+
+// What a removal may do to the table. While versions of buckets are relied on it must not merge
+// segments: a merged bucket has one version for what came from two.
+enum class Shrink : bool { kNo, kYes };
+
+// What adding an item is going to do to the buckets.
+enum class Growth : std::uint8_t {
+  kNone,
+  kAligned,  // every new bucket covers a part of one that there is
+  kOther,    // new buckets may cover parts of two
+};
 
 template <class Traits>
 class Table {
@@ -117,20 +136,92 @@ class Table {
     return {home, put(home, pack(item) | tag_of(hash))};
   }
 
+  // Before `items` items come: makes a table that never had one as large as growing would have made
+  // it, so that none of them is moved. A hint: more may come, and fewer.
+  void reserve(std::size_t items) {
+    if (directory_ != nullptr || items == 0) return;
+    unsigned depth[kQuarters];
+    depth_ = 0;
+    if (items > kReservedShare * capacity(kBucketsGrown) / 8) {
+      for (unsigned quarter = 0; quarter < kQuarters; ++quarter) {
+        depth[quarter] = reserved_depth(items, kBucketsGrown + quarter * 16);
+        if (depth[quarter] > depth_) depth_ = depth[quarter];
+      }
+    }
+    directory_ = static_cast<std::uint64_t*>(allocate(directory_size() * sizeof(std::uint64_t)));
+    if (depth_ == 0) {
+      std::uint32_t buckets = 1;
+      while (kReservedShare * capacity(buckets) / 8 < items && buckets < kBucketsGrown) {
+        buckets = buckets * 2 + 1;
+      }
+      directory_[0] = make_entry(make_segment(buckets), 0);
+      return;
+    }
+    for (std::uint64_t at = 0; at < directory_size();) {
+      const std::uint64_t hash = at << (64 - depth_);
+      const unsigned own = depth[hash >> 62];
+      set_entries(hash, own, make_segment(grown_buckets(hash, own)));
+      at += std::uint64_t{1} << (depth_ - own);
+    }
+  }
+
   // Puts another item with the same key in the place of one.
   static void replace(const Place& place, TableItem item) {
     *place.word = pack(item) | (*place.word & kTagMask);
   }
 
   // Removes the item at `place`, whose key has `hash`. Returns it.
-  TableItem erase(const Place& place, std::uint64_t hash) {
+  TableItem erase(const Place& place, std::uint64_t hash, Shrink may_shrink = Shrink::kYes) {
     const TableItem item = place.item();
     take_out(place);
     Segment* segment = segment_of(hash);
     --segment->count;
     --size_;
-    if (segment->count < capacity(segment->buckets) / 5) shrink(hash);
+    if (segment->count < capacity(segment->buckets) / 5 && may_shrink == Shrink::kYes) {
+      shrink(hash);
+    }
     return item;
+  }
+
+  // --- walking bucket by bucket, for those who look at versions
+  // The bucket where `cursor` is (0: the first). The table must have had an item.
+  TableStep step_at(std::uint64_t cursor) const {
+    const std::uint64_t at = cursor << 16;
+    const std::uint64_t entry = entry_of(at);
+    const std::size_t index = bucket_index(entry, at);
+    return {&segment_in(entry)->bucket(index), bucket_cursor(entry, at, index + 1),
+            static_cast<unsigned>(buckets_of(entry) - index - 1)};
+  }
+  // The cursor's part of a hash: at or behind a bucket's own cursor if it belongs there.
+  static std::uint64_t cursor_of(std::uint64_t hash) { return hash >> 16; }
+  // Calls visit(TableItem) for the items of a bucket and its overflow buckets.
+  template <class F>
+  static void visit_bucket(Bucket* home, F&& visit) {
+    visit_chain(home, visit);
+  }
+  // What insert() would do for this hash.
+  Growth growth_at(std::uint64_t hash) const {
+    if (directory_ == nullptr) return Growth::kNone;
+    const std::uint64_t entry = entry_of(hash);
+    const Segment* segment = segment_in(entry);
+    if (segment->count < capacity(segment->buckets)) return Growth::kNone;
+    return splits_aligned(entry, hash) ? Growth::kAligned : Growth::kOther;
+  }
+  // Whether whatever is added, all growth will be aligned.
+  bool grows_aligned() const {
+    if (directory_ == nullptr) return false;
+    for (std::size_t i = 0; i < directory_size(); ++i) {
+      if (!splits_aligned(directory_[i], hash_at(i))) return false;
+    }
+    return true;
+  }
+  // Calls visit(Bucket* home, std::uint64_t cursor) for all buckets of the segment of a hash.
+  template <class F>
+  void each_neighbour(std::uint64_t hash, F&& visit) const {
+    const std::uint64_t entry = entry_of(hash);
+    for (unsigned i = 0; i < buckets_of(entry); ++i) {
+      visit(&segment_in(entry)->bucket(i), bucket_cursor(entry, hash, i));
+    }
   }
 
   // The first bucket of a hash, which has the version; nullptr while the table has never had an
@@ -188,6 +279,15 @@ class Table {
     }
   }
 
+  // Brings in what insert() will touch.
+  void prefetch_insert(std::uint64_t hash) const {
+    if (directory_ == nullptr) return;
+    const std::uint64_t entry = entry_of(hash);
+    Segment* const segment = segment_in(entry);
+    prefetch_line(segment);
+    prefetch_line(&segment->bucket(bucket_index(entry, hash)));
+  }
+
   // Brings the items that may match a hash into the cache; `bucket` is what home() gave. The bucket
   // itself should have been brought in before.
   static void prefetch_items(const Bucket* bucket, std::uint64_t hash) {
@@ -220,6 +320,16 @@ class Table {
 
   // Checks every invariant; for tests and DEBUG commands. False if one is broken.
   bool verify() const;
+  // The highest version of any bucket.
+  std::uint64_t newest_version() const {
+    std::uint64_t newest = 0;
+    each_segment([&](Segment* segment) {
+      for (unsigned i = 0; i < segment->buckets; ++i) {
+        newest = std::max(newest, segment->bucket(i).version());
+      }
+    });
+    return newest;
+  }
 
  private:
   static constexpr std::uint64_t kPointerMask = (1ULL << 48) - 1;
@@ -228,6 +338,8 @@ class Table {
   static constexpr unsigned kBucketsGrown = 63;   // a full-size segment of the first quarter: 4 KB
   static constexpr std::uint64_t kBucketsMax = kBucketsGrown + 3 * 16;
   static constexpr unsigned kRandomPlaces = 3 * Bucket::kItems;
+  static constexpr unsigned kQuarters = 4;      // of hash space
+  static constexpr std::size_t kReservedShare = 7;  // eighths of a segment that reserve() counts on
 
   // Its header takes the line before the buckets.
   struct alignas(64) Segment {
@@ -272,6 +384,15 @@ class Table {
   Bucket* bucket_of(std::uint64_t hash) const {
     const std::uint64_t entry = entry_of(hash);
     return &segment_in(entry)->bucket(bucket_index(entry, hash));
+  }
+
+  std::uint64_t hash_at(std::size_t index) const {
+    return depth_ == 0 ? 0 : std::uint64_t{index} << (64 - depth_);
+  }
+  // Two segments of as many buckets as their former one: each of its buckets is cut in two.
+  static bool splits_aligned(std::uint64_t entry, std::uint64_t hash) {
+    const unsigned depth = depth_of(entry);
+    return depth >= 2 && buckets_of(entry) == grown_buckets(hash, depth + 1);
   }
 
   static Segment* make_segment(std::uint32_t buckets) {
@@ -378,6 +499,14 @@ class Table {
   static std::uint32_t grown_buckets(std::uint64_t hash, unsigned depth) {
     return depth < 2 ? kBucketsGrown
                      : static_cast<std::uint32_t>(kBucketsGrown + ((hash >> 62) << 4));
+  }
+
+  // How deep a quarter must be for its part of `items` items to fit into segments of so many
+  // buckets. Its segments are never larger than that part.
+  static unsigned reserved_depth(std::size_t items, unsigned buckets) {
+    unsigned depth = 2;
+    while ((items >> depth) > kReservedShare * capacity(buckets) / 8) ++depth;
+    return depth;
   }
 
   // Moves all items of a former segment, whose directory entry was `entry` where `hash` is, into
@@ -533,6 +662,9 @@ bool Table<Traits>::verify() const {
         ++count;
         const std::uint64_t hash = Traits::hash(Traits::key(item));
         sound = sound && segment_of(hash) == segment && bucket_of(hash) == &segment->bucket(i);
+        if (!sound) return;
+        const Place place = find(Traits::key(item), hash);  // nobody else has its key
+        sound = place && place.item().pointer == item.pointer;
       });
     }
     sound = sound && count == segment->count;

@@ -50,10 +50,25 @@ TEST_CASE_METHOD(RightsFixture, "the ACL file reads back what it shows", "[acl]"
   const Bytes text = acl_file_text(users.all());
   auto loaded = parse_acl_file(text, "users.acl", users, false);
   REQUIRE(loaded);
-  const auto gone = users.replace(*std::move(loaded));
-  CHECK(gone.size() == 2);
+  set("eve", "&*");
+  const auto replaced = users.replace(*std::move(loaded));
+  REQUIRE(replaced.gone.size() == 1);
+  CHECK(replaced.gone[0]->name() == "eve");
+  CHECK(replaced.narrowed.empty());
   CHECK(acl_file_text(users.all()) == text);
   CHECK(users.default_user()->account() == 0);
+}
+
+TEST_CASE_METHOD(RightsFixture, "a user that is loaded again is still the same", "[acl]") {
+  set("ann", "on nopass &a &b");
+  const UserPointer before = user("ann");
+  auto loaded = parse_acl_file("user ann on nopass resetchannels &a\n", "f", users, false);
+  REQUIRE(loaded);
+  const auto replaced = users.replace(*std::move(loaded));
+  CHECK(replaced.gone.empty());
+  REQUIRE(replaced.narrowed.size() == 1);
+  REQUIRE(users.current(*before));
+  CHECK_FALSE(users.current(*before)->keeps_channels_of(*before));
 }
 
 TEST_CASE_METHOD(RightsFixture, "all mistakes of an ACL file are told", "[acl]") {

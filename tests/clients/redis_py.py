@@ -12,7 +12,7 @@ PORT = int(sys.argv[1])
 
 
 def connect():
-    return redis.Redis(port=PORT, decode_responses=True, socket_timeout=20)
+    return redis.Redis(host="127.0.0.1", port=PORT, decode_responses=True, socket_timeout=20)
 
 
 def until(condition):
@@ -100,7 +100,8 @@ def tracking(client):
     listener = connect().pubsub()
     listener.subscribe("__redis__:invalidate")
     assert listener.get_message(timeout=20)["type"] == "subscribe"
-    mine = redis.Redis(port=PORT, decode_responses=True, single_connection_client=True)
+    mine = redis.Redis(host="127.0.0.1", port=PORT, decode_responses=True,
+                       single_connection_client=True)
     target = [c["id"] for c in client.client_list() if c["sub"] == "1"][-1]
     assert mine.execute_command("CLIENT", "TRACKING", "ON", "REDIRECT", target) == "OK"
     mine.get("cached")

@@ -11,6 +11,9 @@ SIGTERM, or a second kill while it starts), and the next life must show
   - a popped member gone, every other member there;
   - counters between what was acknowledged and what was sent.
 
+In two of three lives snapshots are taken meanwhile (BGSAVE, now and then SAVE), so the kill may
+come at any moment of one, and the next life starts from the newest that was whole.
+
 Data stay from round to round, so a journal of many lives is read each time. The modes of
 appendfsync and 1 and 4 io-threads take turns, with a new folder for each. The last line is "N
 passed, N failed".
@@ -197,10 +200,29 @@ class Writer:
         self.pops_unknown = 0
 
 
+def take_snapshots(server, rng):
+    """Asks for a snapshot at random moments until the process is dead."""
+    try:
+        connection = server.connect(timeout=30.0)
+    except OSError:
+        return
+    try:
+        while True:
+            time.sleep(rng.uniform(0, 0.15))
+            connection.call("SAVE" if rng.random() < 0.2 else "BGSAVE")
+    except (ConnectionError, socket.timeout, OSError):
+        pass
+    finally:
+        connection.close()
+
+
 def live_and_die(server, writers, rng):
     """One life: load, then the end; returns how it ended."""
     threads = [threading.Thread(target=writer.run, args=(server, random.Random(rng.random())))
                for writer in writers]
+    if rng.random() < 0.66:
+        threads.append(threading.Thread(target=take_snapshots,
+                                        args=(server, random.Random(rng.random()))))
     for thread in threads:
         thread.start()
     time.sleep(rng.uniform(0.03, 0.7))
@@ -226,6 +248,9 @@ def check_life(server, writers):
         problems.append(
     "the shared counter is %d: acknowledged %d, sent %d" %
      (shared, acked, sent))
+    sound = connection.call("DEBUG", "VERIFY")
+    if sound != b"OK":
+        problems.append("DEBUG VERIFY: %r" % sound)
     for writer in writers:
         writer.failure = None
         problems += ["writer %d: %s" % (writer.number, problem)
@@ -262,6 +287,8 @@ def main():
     fsync,
     "--save",
     "",
+    "--enable-debug-command",
+    "yes",
     "--io-threads",
      str(threads)])
         writers = [Writer(number) for number in range(WRITERS)]

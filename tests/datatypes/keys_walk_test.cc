@@ -124,7 +124,8 @@ TEST_CASE("a flush leaves tables that go on working, and takes only what it shou
 TEST_CASE("an observer hears of every key that a flush takes", "[keys]") {
   class Observer final : public ChangeObserver {
    public:
-    void before_change(unsigned db, ByteView key, const Entry* entry, const Bucket*) override {
+    void before_change(unsigned db, std::uint64_t, ByteView key, const Entry* entry,
+                       Bucket*) override {
       if (entry) heard.emplace(db, Bytes(key));
     }
     std::set<std::pair<unsigned, Bytes>> heard;

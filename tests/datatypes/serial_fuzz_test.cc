@@ -35,6 +35,7 @@ void check_hash(Hash& hash, const EncodingLimits& limits) {
 void check_set(Set& set, const EncodingLimits& limits) {
   std::vector<Bytes> members;
   set.for_each([&](const MemberView& member) { members.push_back(Bytes(member.text())); });
+  REQUIRE(set.verify());
   REQUIRE(members.size() == set.size());
   for (const Bytes& member : members) REQUIRE(set.remove(member));
   REQUIRE(set.size() == 0);
@@ -109,6 +110,27 @@ TEST_CASE("every truncation of a payload is refused or sound", "[rdb]") {
       CHECK_FALSE(attempt(value.substr(0, cut) + Bytes(10, '\0'), limits));
     }
   }
+}
+
+TEST_CASE("every byte of a payload changed is refused or sound", "[rdb]") {
+  EncodingLimits limits;
+  std::size_t accepted = 0;
+  const std::size_t before = allocated_bytes();
+  for (const Sample& sample : all()) {
+    CAPTURE(sample.name);
+    const std::size_t value_bytes = sample.payload.size() - 10;
+    for (std::size_t at = 0; at < value_bytes; at += at < 2000 ? 1 : 97) {
+      CAPTURE(at);
+      for (const int pattern : {0x01, 0x02, 0x10, 0x40, 0x80, 0xc0, 0xff}) {
+        Bytes payload = sample.payload;
+        payload[at] = static_cast<char>(payload[at] ^ pattern);
+        limits.hash_listpack_entries = pattern == 0x10 ? 2 : 128;
+        accepted += attempt(payload, limits) ? 1 : 0;
+      }
+    }
+  }
+  CHECK(accepted > 0);
+  CHECK(allocated_bytes() < before + (64U << 20));
 }
 
 TEST_CASE("payloads changed at random are refused or sound", "[rdb]") {

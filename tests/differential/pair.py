@@ -287,6 +287,9 @@ class Pair:
     # the whole state
 
     def compare_state(self):
+        sound = self.both(CONTROL)[1].call("DEBUG", "VERIFY")
+        if sound != b"OK":
+            raise Difference([b"DEBUG", b"VERIFY"], Simple(b"OK"), sound, "the subject is broken")
         one, other = self.dump(0), self.dump(1)
         if one == other:
             return

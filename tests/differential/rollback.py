@@ -126,6 +126,8 @@ class Checker:
         if steady and not refused:
             self.check("a dry run answers what EXEC answers", dry == real, requests,
                        "%r\n  %r" % (dry, real))
+        sound = connection.call("DEBUG", "VERIFY")
+        self.check("all data agrees with itself", sound == b"OK", requests, sound)
 
 
 def main():

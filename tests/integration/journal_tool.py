@@ -97,7 +97,8 @@ def sound(options):
         code, out, err = journal.run("verify", journal.dir)
         assert (code, err) == (WELL, ""), (code, err)
         assert re.match(r"timeline 1: 1 segment, LSN 0 to \d+, \d+ frames, 5 records; "
-                        r"closed in good order\n$", out), out
+                        r"closed in good order\n"
+                        r"A start uses the journal from its beginning\n$", out), out
         code, out, err = journal.run("print", journal.dir)
         assert (code, err) == (WELL, ""), (code, err)
         lines = out.splitlines()

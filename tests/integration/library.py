@@ -163,7 +163,7 @@ def restarts(client, server):
 
 
 def connect(server):
-    return redis.Redis(port=server.port, decode_responses=True, socket_timeout=20)
+    return redis.Redis(host="127.0.0.1", port=server.port, decode_responses=True, socket_timeout=20)
 
 
 def wait(condition, seconds=20):

@@ -3,6 +3,7 @@
 #include "persistence/journal.h"
 #include "persistence/pending.h"
 #include "persistence/record.h"
+#include "src/base/random.h"
 #include "tests/persistence/journal_fixture.h"
 
 namespace memoir {
@@ -27,9 +28,11 @@ Bytes frame_bytes(Lsn first_lsn, const std::vector<Record>& records, ByteView se
     head.count = static_cast<std::uint32_t>(frame.entries.size());
     head.first_lsn = frame.first_lsn;
     head.time_us = frame.time_us;
-    seal_frame(head, kSalt, frame.entries, sessions, frame.words);
+    Bytes table;
+    append_table(table, frame.entries);
+    seal_frame(head, kSalt, table, sessions, frame.words);
     out.append(reinterpret_cast<const char*>(&head), sizeof(head));
-    out.append(reinterpret_cast<const char*>(frame.entries.data()), frame.entries.size_bytes());
+    out.append(table);
     out.append(sessions);
     out.append(frame.words);
   }
@@ -88,6 +91,52 @@ TEST_CASE("a frame cut anywhere or with any byte changed is not taken", "[persis
   }
   CHECK_FALSE(decode_frame(bytes, kSalt + 1, frame));
   CHECK(decode_frame(bytes + "more", kSalt, frame));
+}
+
+TEST_CASE("a frame whose LSNs are out of range is not taken", "[persistence]") {
+  FrameView frame;
+  CHECK(decode_frame(frame_bytes(kLsnMax - 100, {{.words = set_request(1)}}), kSalt, frame));
+  for (const Lsn first : {kLsnMax, kLsnMax - 10, ~Lsn{0}, ~Lsn{0} - 10}) {
+    const Bytes bytes = frame_bytes(first, {{.words = set_request(1)}});
+    CHECK_FALSE(decode_frame(bytes, kSalt, frame));
+  }
+}
+
+// Goal: whatever lines a record table has, it gives them back, in little space where they repeat.
+TEST_CASE("a record table gives back its lines", "[persistence]") {
+  const std::uint64_t seed = system_random();
+  CAPTURE(seed);
+  Random random(seed);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<FrameEntry> entries;
+    FrameEntry entry;
+    const std::uint64_t count = random.below(100);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (random.below(3) == 0) {
+        entry.bytes = static_cast<std::uint32_t>(random.next() >> random.below(60));
+      }
+      if (random.below(3) == 0) entry.delay_us = static_cast<std::int32_t>(random.next());
+      if (random.below(4) == 0) entry.session = static_cast<std::uint32_t>(random.next());
+      if (random.below(5) == 0) entry.db = static_cast<std::uint16_t>(random.next());
+      if (random.below(9) == 0) entry.flags = static_cast<std::uint16_t>(random.next());
+      entries.push_back(entry);
+    }
+    Bytes table;
+    append_table(table, entries);
+    REQUIRE(table.size() <= entries.size() * kFrameEntryBytesMax);
+    TableCursor cursor(table);
+    for (const FrameEntry& expected : entries) {
+      FrameEntry found;
+      REQUIRE(cursor.next(found));
+      REQUIRE(found == expected);
+    }
+    FrameEntry found;
+    REQUIRE_FALSE(cursor.next(found));
+    REQUIRE_FALSE(cursor.failed());
+  }
+  Bytes table;
+  append_table(table, std::vector<FrameEntry>(1600, {.bytes = 45, .session = 3}));
+  CHECK(table.size() <= 110);
 }
 
 TEST_CASE("SELECT is written for every database number", "[persistence]") {

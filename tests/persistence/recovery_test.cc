@@ -162,7 +162,7 @@ TEST_CASE("a missing segment, a gap and a strange file are errors", "[persistenc
     changed.replace(0, kSegmentHeaderBytes, bytes_of(header));
     source.set_contents(paths[0], changed);
     recover_all(source, &error);
-    CHECK(error == paths[0] + ": segment of version 9; this program reads version 1");
+    CHECK(error == paths[0] + ": segment of version 9; this program reads version 2");
   }
   SECTION("other files do not matter") {
     source.set_contents(join_path(parent_path(paths[0]), "note.txt"), "hello");

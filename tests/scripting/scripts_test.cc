@@ -55,6 +55,15 @@ TEST_CASE("EVAL's scripts go, least recently used first; loaded ones stay", "[sc
   REQUIRE_FALSE(known(body(3)));
 }
 
+TEST_CASE("of the operating system a script sees the clock alone", "[scripting]") {
+  OneScriptRig one;
+  CHECK(one.rig.eval("local n = 0 for _ in pairs(os) do n = n + 1 end return n") == ":1\r\n");
+  CHECK(one.rig.eval("local a = os.clock() repeat until os.clock() > a return 'later'") ==
+        "$5\r\nlater\r\n");
+  CHECK(one.rig.eval("os.execute = 1").starts_with("-ERR"));
+  CHECK(one.rig.eval("return os.execute('true')").starts_with("-ERR"));
+}
+
 TEST_CASE("each error counts once, and each command", "[scripting]") {
   OneScriptRig one;
   one.rig.eval("return redis.call('lpush', 'k')");

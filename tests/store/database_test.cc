@@ -255,7 +255,8 @@ TEST_CASE("changed buckets carry the position, reads leave it", "[store]") {
 // Keeps each key's first pre-image, as a rollback does.
 struct PreImages final : ChangeObserver {
   std::map<std::pair<unsigned, Bytes>, Bytes> first;
-  void before_change(unsigned db, ByteView key, const Entry* entry, const Bucket*) override {
+  void before_change(unsigned db, std::uint64_t, ByteView key, const Entry* entry,
+                     Bucket*) override {
     first.emplace(std::pair(db, Bytes(key)), entry ? text_of(*entry) : "(none)");
   }
 };
