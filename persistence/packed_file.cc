@@ -19,6 +19,7 @@ constexpr std::uint64_t kPackedMagic = 0x314B'4341'5052'4D4D;  // "MMRPACK1" on 
 constexpr std::uint32_t kPackedVersion = 1;
 // No block of ours is larger than one record and what stands around it.
 constexpr std::uint64_t kImageBytesMax = std::uint64_t{kRecordBytesMax} + (64UL << 20);
+constexpr std::size_t kTableHeadBytes = 8;
 constexpr char kDamagedByte = '\xFF';
 
 struct Front {
@@ -199,7 +200,21 @@ Status PackedFile::read_table() {
   }
   image_bytes_ = tail.image_bytes;
   end_lsn_ = tail.end_lsn;
-  return ok;
+  return blocks_agree(tail_offset - bytes) ? Status(ok) : Status(bad_table("wrong blocks"));
+}
+
+// Whether the blocks follow one another, in the file and in the segment, up to the table's head.
+bool PackedFile::blocks_agree(std::uint64_t lines_offset) const {
+  std::uint64_t end = sizeof(Front);
+  std::uint64_t image_end = 0;
+  for (const PackedBlock& block : blocks_) {
+    if (block.offset != end || block.image_offset != image_end || block.image_bytes == 0) {
+      return false;
+    }
+    end += block.bytes;
+    image_end += block.image_bytes;
+  }
+  return end + kTableHeadBytes == lines_offset && image_end == image_bytes_;
 }
 
 std::size_t PackedFile::block_of(Lsn lsn) const {

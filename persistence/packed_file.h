@@ -91,6 +91,7 @@ class PackedFile final : public File {
   explicit PackedFile(std::unique_ptr<File> file);
   Status read_front();
   Status read_table();
+  bool blocks_agree(std::uint64_t lines_offset) const;
   // Unpacks a block, whose image has room at `into`.
   Status unpack(const PackedBlock& block, char* into);
 

@@ -140,7 +140,9 @@ bool is_rdb(ByteView begin) { return begin.starts_with(kMagic) || begin.starts_w
 
 Result<unsigned> rdb_version_in(ByteView head) {
   const bool valkey = head.starts_with(kValkeyMagic);
-  if (!is_rdb(head)) return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
+  if (!is_rdb(head)) {
+    return Error(ErrorCode::kCorrupt, "Wrong signature trying to load DB from file");
+  }
   if (head.size() < kRdbHeadBytes) return Error(ErrorCode::kTruncated, "unexpected end of input");
   const ByteView digits =
       head.substr(0, kRdbHeadBytes).substr(valkey ? kValkeyMagic.size() : kMagic.size());

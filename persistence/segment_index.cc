@@ -39,7 +39,9 @@ void find_in_page(Reader in, std::uint64_t at, std::uint64_t print, Lsn base,
 
 template <class T>
 void read_lines(Reader& in, std::vector<T>& lines) {
-  const ByteView bytes = in.bytes(in.varint() * sizeof(T));
+  const std::uint64_t count = in.varint();
+  if (count > in.rest().size() / sizeof(T)) return in.fail(ErrorCode::kCorrupt);
+  const ByteView bytes = in.bytes(count * sizeof(T));
   lines.resize(bytes.size() / sizeof(T));
   if (!bytes.empty()) std::memcpy(lines.data(), bytes.data(), bytes.size());
 }
@@ -96,7 +98,8 @@ Status SegmentIndex::read_tail() {
 }
 
 Status SegmentIndex::read_meta() {
-  if (tail_.meta_offset + tail_.meta_bytes + sizeof(tail_) != file_bytes_) {
+  const std::uint64_t front = file_bytes_ - sizeof(tail_);
+  if (tail_.meta_bytes > front || tail_.meta_offset != front - tail_.meta_bytes) {
     return damaged("its length");
   }
   Bytes meta(tail_.meta_bytes, '\0');

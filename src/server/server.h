@@ -264,6 +264,7 @@ class Server final : public ServerHooks, private JournalListener {
   // server_journal.cc
   SegmentArchiveOptions archive_options(const Config& config);
   void register_journal_hooks();
+  void apply_archive_options(const Config& config);
   void after_snapshot();
   void fill_archive(PersistenceFigures& figures);
 

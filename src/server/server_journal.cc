@@ -34,13 +34,16 @@ void Server::register_journal_hooks() {
   config_.on_change({"journal-compression", "journal-compression-level", "journal-retention-time",
                      "journal-retention-size"},
                     [this](const Config&, const Config& to) {
-                      if (file_journal_) {
-                        file_journal_->archive().set_compression(compression_of(to));
-                        file_journal_->archive().set_retention(retention_of(to));
-                        file_journal_->wake_archive();
-                      }
+                      if (!loading()) apply_archive_options(to);
                       return Status(ok);
                     });
+}
+
+void Server::apply_archive_options(const Config& config) {
+  if (!file_journal_) return;
+  file_journal_->archive().set_compression(compression_of(config));
+  file_journal_->archive().set_retention(retention_of(config));
+  file_journal_->wake_archive();
 }
 
 // A snapshot is good, so what it stands for may go; called on the thread of the snapshots.
@@ -52,7 +55,7 @@ void Server::after_snapshot() {
 }
 
 void Server::fill_archive(PersistenceFigures& figures) {
-  if (!file_journal_ || loading()) return;
+  if (loading() || !file_journal_) return;
   figures.archive = file_journal_->archive().stats();
   figures.journal_segments = figures.archive.segments + 1;
   figures.journal_bytes = figures.archive.bytes + figures.journal.segment_bytes;
