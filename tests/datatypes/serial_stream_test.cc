@@ -1,5 +1,5 @@
-// Streams in the RDB format that lie: about their entries, and about what is pending with whom. Each
-// lie alone is refused; the same stream without it is read.
+// Streams in the RDB format that lie: about their entries, and about what is pending with whom.
+// Each lie alone is refused; the same stream without it is read.
 #include <catch2/catch.hpp>
 
 #include "datatypes/stream/stream_node.h"
