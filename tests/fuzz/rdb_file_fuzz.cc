@@ -113,8 +113,10 @@ class Blocks final : public RdbBlockEvents {
     RdbReader in(alone);
     const std::uint64_t before = told_.count();
     Status status = read_rdb_file(in, RdbChecksum::kNo, told_);
-    if (status) require(told_.count() - before == block.keys, "the number of keys in a block");
-    return status;
+    if (!status) return status;
+    require(told_.count() - before == block.keys, "the number of keys in a block");
+    require(in.position() == alone.size(), "a block has keys alone");
+    return ok;
   }
   const Told& told() const { return told_; }
 
