@@ -95,6 +95,8 @@ Outcome read_all(RdbReader& in, const EncodingLimits& limits) {
           told.count()};
 }
 
+constexpr unsigned kVersionWithChecksum = 5;
+
 // Reads each block as a file of its own.
 class Blocks final : public RdbBlockEvents {
  public:
@@ -109,7 +111,7 @@ class Blocks final : public RdbBlockEvents {
     if (block.buffer) require(block.view() == bytes, "the bytes of a block");
     Bytes alone(file_.substr(0, kRdbHeadBytes));
     alone.append(bytes).push_back('\xff');
-    alone.append(8, '\0');
+    if (block.version >= kVersionWithChecksum) alone.append(8, '\0');
     RdbReader in(alone);
     const std::uint64_t before = told_.count();
     Status status = read_rdb_file(in, RdbChecksum::kNo, told_);
