@@ -32,6 +32,7 @@ class ParallelReplayer::Applier {
           const Clock& clock, const ParallelReplayOptions& options)
       : number_(number),
         keyspace_(keyspace),
+        stop_(options.stop),
         delay_(options.delay_us),
         host_(options.make_host()),
         dispatcher_(keyspace, commands, journal, clock, *host_, system_random()) {
@@ -62,7 +63,15 @@ class ParallelReplayer::Applier {
 
  private:
   Status apply(const ReplayBatch& batch, const ReplayBatch::Record& record) {
-    session_.identity.db = record.foreign ? record.db : 0;
+    if (stop_ && stop_->load(std::memory_order_relaxed)) [[unlikely]] {
+      return Error(ErrorCode::kIo, "the server is stopping");
+    }
+    if (record.db >= keyspace_.databases()) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("the record that ends at {} is of database {}, and there are {}",
+                               record.lsn, record.db, keyspace_.databases()));
+    }
+    session_.identity.db = record.db;
     for (const ReplayBatch::Request& request : batch.requests(record)) {
       Status applied = dispatcher_.replay(
           session_, ReplayedRequest{.row = *request.row,
@@ -99,6 +108,7 @@ class ParallelReplayer::Applier {
 
   const unsigned number_;
   Keyspace& keyspace_;
+  const std::atomic<bool>* stop_;
   LoadDelay delay_;
   std::unique_ptr<DispatchHost> host_;
   Dispatcher dispatcher_;

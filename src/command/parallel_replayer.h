@@ -33,6 +33,8 @@ struct ParallelReplayOptions {
   // Makes what each thread's dispatcher needs of a server.
   std::function<std::unique_ptr<DispatchHost>()> make_host;
   const std::atomic<std::int64_t>* delay_us = nullptr;  // key-load-delay; null: none
+  // Ends the replay with an error once it is true; may be null.
+  const std::atomic<bool>* stop = nullptr;
   // Names a thread; may be empty.
   std::function<void(unsigned number)> on_thread = {};
   std::size_t batch_bytes = 128UL << 10;

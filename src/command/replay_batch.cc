@@ -83,6 +83,11 @@ Status ReplayBatch::take_apart(const CommandTable& commands, unsigned parts, Rec
   }
   if (cursor.failed()) return broken(record, "not a request");
   record.requests = static_cast<std::uint32_t>(requests_.size()) - record.first_request;
+  // A record of another database begins and ends with a SELECT, which its own number says too.
+  if (record.db != 0 && !record.foreign && record.requests >= 2) {
+    ++record.first_request;
+    record.requests -= 2;
+  }
   record.part = part == kNoPart ? 0 : part;
   return ok;
 }

@@ -145,6 +145,7 @@ ParallelReplayer& DataLoader::replayer() {
   options.make_host = [this] { return std::make_unique<LoadHost>(target_.scripting); };
   options.on_thread = [](unsigned number) { name_thread("loader " + std::to_string(number)); };
   options.delay_us = &target_.delay_us;
+  options.stop = &target_.stop;
   replayer_ = std::make_unique<ParallelReplayer>(target_.keyspace, target_.commands,
                                                  target_.journal, target_.clock,
                                                  std::move(options));

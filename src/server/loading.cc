@@ -101,7 +101,10 @@ Status Server::recover() {
 void Server::finish_loading() {
   if (stopping_) return;
   // Several workers are all in the journal's hands now, and none has run a command that needs data.
-  if (file_journal_) journal_ = file_journal_.get();
+  if (file_journal_) {
+    file_journal_->set_mode(sync_mode_of(config_.current()->appendfsync));  // may be another now
+    journal_ = file_journal_.get();
+  }
   if (worker_count() == 1) keyspace_.set_locking(false);
   log_notice("Data are loaded: {:.3f} seconds",
              static_cast<double>(clock_.now_us() - loading_started_us_) / 1e6);

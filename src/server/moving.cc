@@ -74,6 +74,7 @@ void Worker::take_over(std::unique_ptr<Client> arrived) {
   client.load_.moved(is_lane(), clock_.cached_monotonic_us());
   client.connection_.attach(loop_);
   join_roster(std::move(arrived));
+  if (cron_hz_ == 0) start_cron();
   client.status().moving = false;
   if (client.status().killed) return client.close();
   client.arrived_ = true;

@@ -85,7 +85,12 @@ class KeyLoader {
 
   Status load_from(RdbReader& in, const RdbBlock& block) {
     Status status = ok;
-    while (status && in.position() < block.bytes) status = load_item(in);
+    while (status && in.position() < block.bytes) {
+      if (options_.stop && options_.stop->load(std::memory_order_relaxed)) [[unlikely]] {
+        return Error(ErrorCode::kIo, "the server is stopping");
+      }
+      status = load_item(in);
+    }
     if (status) status = in.status();
     if (status) status = put_in();
     if (status) return ok;

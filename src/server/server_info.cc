@@ -187,7 +187,7 @@ void Server::fill_stats(InfoSources& sources) {
   stats.output_kb_per_second = output_rate_.average() / 1024;
   // Of one loop, as they are all alike.
   const double turns = turn_rate_.average();
-  stats.loop_turns_per_second = static_cast<std::uint64_t>(turns / worker_count());
+  stats.loop_turns_per_second = static_cast<std::uint64_t>(turns / io_worker_count());
   if (turns > 0) {
     stats.loop_turn_us = static_cast<std::uint64_t>(turn_us_rate_.average() / turns);
   }

@@ -95,11 +95,13 @@ void Worker::take_config() {
   long_cycles_ = watched ? static_cast<std::int64_t>(
                                static_cast<double>(config_->heavy_command_time) * cycles_per_us())
                          : INT64_MAX;
-  if (config_->hz != cron_hz_) {
-    cron_hz_ = config_->hz;
-    const std::chrono::milliseconds interval(1000 / cron_hz_);
-    cron_timer_.start(interval, interval);
-  }
+  if (config_->hz != cron_hz_) start_cron();
+}
+
+void Worker::start_cron() {
+  cron_hz_ = config_->hz;
+  const std::chrono::milliseconds interval(1000 / cron_hz_);
+  cron_timer_.start(interval, interval);
 }
 
 DispatchSettings Worker::dispatch_settings() const {
@@ -708,6 +710,11 @@ void Worker::while_waiting() {
 // ---- now and then -------------------------------------------------------------------------------
 
 void Worker::cron() {
+  if (is_lane() && clients_.empty()) {  // until one comes
+    cron_timer_.stop();
+    cron_hz_ = 0;
+    return;
+  }
   refresh_clock();
   const std::int64_t began_us = clock_.cached_monotonic_us();
   follow_config();

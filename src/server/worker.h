@@ -250,6 +250,7 @@ class Worker final : public DispatchHost, private StripeWaiter {
   void accept_delivery(Delivery&& delivery);
   void arm_deadlines();
   void deadlines_due();
+  void start_cron();
   void cron();
   void clients_cron(std::int64_t now_us);
   void start_expiry();
@@ -317,7 +318,7 @@ class Worker final : public DispatchHost, private StripeWaiter {
   // Last: their callbacks use what is above.
   Timer cron_timer_;
   Timer deadline_timer_;
-  std::int64_t cron_hz_{0};
+  std::int64_t cron_hz_{0};  // 0: it rests
 };
 
 }  // namespace memoir

@@ -32,7 +32,7 @@ from grammar import BLOCKING, Grammar
 PEERS = os.path.expanduser("~/.cache/memoir-peers/bin")
 DEBUG = ["--enable-debug-command", "yes", "--save", ""]
 FAR = b"4000000000000"  # when keys end: not before the test
-DATABASES = (0, 1, 2, 3)
+DATABASES = (0, 1, 2, 15)
 TORN = b"*3\r\n$3\r\nSET\r\n$4\r\ntor"
 
 # What random commands leave out: connections' own state, what waits or ends, the process itself.

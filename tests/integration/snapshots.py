@@ -28,6 +28,7 @@ from client.resp import Error, encode
 PEERS = os.path.expanduser("~/.cache/memoir-peers/bin")
 QUIET = ["--save", ""]
 DEBUG = ["--enable-debug-command", "yes"]
+PROTECTED = ["--enable-protected-configs", "yes"]
 
 
 def peers():
@@ -42,7 +43,7 @@ def peers():
 
 
 def memoir(options, *arguments, journal=True, prefix=(), save=""):
-    words = ["--appendonly", "yes" if journal else "no", "--save", save] + DEBUG
+    words = ["--appendonly", "yes" if journal else "no", "--save", save] + DEBUG + PROTECTED
     return Server(options.server, words + list(arguments), prefix)
 
 
@@ -108,8 +109,7 @@ class Peer:
     """Another server that has loaded an RDB file."""
 
     def __init__(self, binary, rdb):
-        self.server = Server(binary, QUIET + ["--appendonly", "no"]
-                             + (DEBUG if "redis-server" not in (binary,) else DEBUG))
+        self.server = Server(binary, QUIET + ["--appendonly", "no"] + DEBUG)
         shutil.copy(rdb, os.path.join(self.server.folder, "dump.rdb"))
 
     def __enter__(self):
