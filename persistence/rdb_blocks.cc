@@ -78,7 +78,8 @@ class BlockReader final : private RdbWindow {
     capacity_ = options_.block_bytes;
     at_ = end_ = summed_ = block_ = buffer_.get();
     if (Status filled = fill(); !filled) return filled;
-    auto version = rdb_version_in({at_, std::min(kRdbHeadBytes, left())});
+    if (left() < kRdbHeadBytes) return truncated();
+    auto version = rdb_version_in({at_, kRdbHeadBytes});
     if (!version) return version.error();
     version_ = *version;
     at_ += kRdbHeadBytes;

@@ -55,6 +55,7 @@ def fill(connection, rng, keys=400):
                                "stream"))
             key = "%s:%d" % (kind, i)
             size = rng.choice((1, 3, 20, 200))
+            call(connection, "DEL", key)
             texts = ["%d" % rng.randrange(1 << 20) if rng.random() < 0.3 else
                      "text %d" % rng.randrange(1 << 20) for _ in range(size)]
             if kind == "string":
@@ -86,14 +87,20 @@ def fill(connection, rng, keys=400):
 
 
 def contents(connection):
-    """Every key of every database with the digest of its value and when it expires."""
+    """Every key of every database with its value, as a digest, and when it expires. Servers differ
+    in how a digest sees scores, so those are compared as numbers.
+    """
     found = {}
     for db in range(16):
         call(connection, "SELECT", db)
         keys = sorted(call(connection, "KEYS", "*"))
         for key in keys:
-            found[db, key] = (call(connection, "DEBUG", "DIGEST-VALUE", key)[0],
-                              call(connection, "PEXPIRETIME", key))
+            if key.startswith(b"zset"):
+                pairs = call(connection, "ZRANGE", key, 0, -1, "WITHSCORES")
+                value = dict(zip(pairs[::2], map(float, pairs[1::2])))
+            else:
+                value = call(connection, "DEBUG", "DIGEST-VALUE", key)[0]
+            found[db, key] = (value, call(connection, "PEXPIRETIME", key))
     call(connection, "SELECT", 0)
     return found
 
@@ -165,7 +172,7 @@ def import_of(options, name, append_only):
         connection = server.connect()
         found = contents(connection)
         assert found == expected, difference(expected, found)
-        assert digest(connection) == whole
+        assert digest(connection) == whole or name != "redis-server"
         assert call(connection, "FCALL", "one", 0) == 1
         log = log_of(server)
         assert "There is no journal: importing" in log and "the journal begins there" in log, log
