@@ -59,21 +59,6 @@ Error bad_table(const char* what) {
   return Error(ErrorCode::kCorrupt, fmt::format("not a packed segment: {}", what));
 }
 
-// Whether the lines of a table follow each other without gaps, in the packed file up to the table
-// and in the segment up to its end. Hashes cover them, so a difference is a writer's mistake.
-bool lines_agree(const std::vector<PackedBlock>& blocks, std::uint64_t table, const Tail& tail) {
-  std::uint64_t packed = sizeof(Front);
-  std::uint64_t image = 0;
-  for (const PackedBlock& block : blocks) {
-    const bool follows = block.offset == packed && block.image_offset == image &&
-                         block.image_bytes != 0 && block.bytes <= table - packed;
-    if (!follows) return false;
-    packed += block.bytes;
-    image += block.image_bytes;
-  }
-  return packed == table && image == tail.image_bytes;
-}
-
 }  // namespace
 
 // ---- writing -----------------------------------------------------------------------------------
@@ -192,11 +177,6 @@ Status PackedFile::read_table() {
   const ByteView lines(reinterpret_cast<const char*>(blocks_.data()), bytes);
   if (*got < bytes || hash_on_disk(lines) != tail.table_hash) {
     return bad_table("its table of blocks is damaged");
-  }
-  constexpr std::size_t kTableHeadBytes = 8;
-  if (tail_offset - bytes < sizeof(Front) + kTableHeadBytes ||
-      !lines_agree(blocks_, tail_offset - bytes - kTableHeadBytes, tail)) {
-    return bad_table("its blocks do not follow each other");
   }
   image_bytes_ = tail.image_bytes;
   end_lsn_ = tail.end_lsn;

@@ -30,7 +30,6 @@ class BlockReader final : private RdbWindow {
       if (keys_ == 0) block_db_ = db_;
       status = step();
     }
-    if (status) status = hand_over();
     if (status && version_ >= kVersionWithChecksum) status = check_sum();
     return status;
   }
@@ -97,7 +96,7 @@ class BlockReader final : private RdbWindow {
     const std::uint8_t first = in.byte();
     switch (static_cast<RdbOpcode>(first)) {
       case RdbOpcode::kEof:
-        if (in.good()) return end(in.at());
+        if (in.good()) return end();
         break;
       case RdbOpcode::kSelectDb:
         return select(in);
@@ -145,8 +144,11 @@ class BlockReader final : private RdbWindow {
     }
   }
 
-  Status end(const char* at) {
-    at_ = at;
+  // The last block ends before the opcode; what is summed up, behind it.
+  Status end() {
+    if (Status done = hand_over(); !done) return done;
+    ++at_;
+    sum_to(at_);
     ended_ = true;
     return ok;
   }

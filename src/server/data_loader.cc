@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::int64_t kTellEveryUs = 2'000'000;
 
+// All that is imported is of the moment at which the journal begins, which is at this LSN or behind
+// it. A version above the journal's end would have every read wait for a record that never comes.
+constexpr Lsn kImportedLsn = 1;
+
 // The dispatcher's host while data are loaded: there are no clients.
 class LoadHost final : public DispatchHost {
  public:
@@ -204,12 +208,11 @@ class DataLoader::AofSink final : public AofEvents {
     append_request(words_, request.words);
     Bytes record;
     append_record_words(record, static_cast<std::uint16_t>(request.db), words_);
-    const RecordView view{.first = lsn_,
-                          .lsn = lsn_ + record.size(),
+    const RecordView view{.first = 0,
+                          .lsn = kImportedLsn,
                           .time_us = request.time_us,
                           .db = static_cast<std::uint16_t>(request.db),
                           .words = record};
-    lsn_ = view.lsn;
     return loader_.on_record(view);
   }
 
@@ -223,7 +226,6 @@ class DataLoader::AofSink final : public AofEvents {
 
   DataLoader& loader_;
   std::uint64_t db_ = 0;
-  Lsn lsn_ = 0;
   Bytes words_;
 };
 

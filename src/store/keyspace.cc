@@ -61,6 +61,13 @@ bool Keyspace::wait_for(Mutex& mutex, Patience patience) {
   return false;
 }
 
+bool Keyspace::wait_for_stripe(Stripe& stripe, Patience patience) {
+  stripe.waiting.fetch_add(1, std::memory_order_relaxed);
+  const bool locked = wait_for(stripe.mutex, patience);
+  stripe.waiting.fetch_sub(1, std::memory_order_relaxed);
+  return locked;
+}
+
 // Whoever closed the gate holds its mutex; but it may open it again while it waits for somebody
 // inside, so that is looked at, too.
 bool Keyspace::wait_at_gate(Gate::Slot& slot, Patience patience) {

@@ -58,6 +58,9 @@ class StripeAttachment {
 
 struct alignas(64) Stripe {
   Mutex mutex;
+  // How many threads wait for the mutex: whoever takes it again and again (a snapshot) lets them
+  // have it first, which the mutex itself does not see to.
+  std::atomic<std::uint32_t> waiting{0};
   Lsn last_lsn{0};  // end of the last record that concerns this stripe
   bool has_watchers{false};
   bool has_waiters{false};
@@ -242,7 +245,7 @@ class Keyspace {
     return gate_.enter(slot) || wait_at_gate(slot, patience);
   }
   bool lock_stripe(unsigned index, Patience patience) {
-    return stripes_[index].mutex.try_lock() || wait_for(stripes_[index].mutex, patience);
+    return stripes_[index].mutex.try_lock() || wait_for_stripe(stripes_[index], patience);
   }
   bool lock_all(Patience patience) {
     if (!gate_.mutex().try_lock() && !wait_for(gate_.mutex(), patience)) return false;
@@ -255,6 +258,7 @@ class Keyspace {
   }
   bool wait_at_gate(Gate::Slot& slot, Patience patience);
   bool wait_for(Mutex& mutex, Patience patience);
+  bool wait_for_stripe(Stripe& stripe, Patience patience);
   void wait_otherwise();
 
   Gate gate_;

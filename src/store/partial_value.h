@@ -29,9 +29,18 @@ class PartialValue final : private EarlyParts {
   }
 
   // Exchanges `early`, which is empty, for what was saved so far, and saves the next parts to
-  // `next` for about so many cycles; both are to be written, in this order. False once the value is
-  // saved as a whole; then it is watched no longer.
-  bool gather(std::unique_ptr<RecordBuffer>& early, RecordBuffer& next, std::uint64_t cycles);
+  // `next` until is_over(); both are to be written, in this order. False once the value is saved as
+  // a whole; then it is watched no longer.
+  template <class F>
+  bool gather(std::unique_ptr<RecordBuffer>& early, RecordBuffer& next, F&& is_over) {
+    std::swap(saved_, early);
+    if (!object_) return false;
+    while (parts_->save_next(next.members())) {
+      if (is_over()) return true;
+    }
+    stop_watching();
+    return false;
+  }
   // Saves all that is left, at once.
   void finish();
   // Stops watching, whatever is saved: the snapshot has failed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <thread>
 
 #include "src/base/cycles.h"
 #include "src/base/prefetch.h"
@@ -26,27 +27,54 @@ Entry* entry_in(TableItem item) { return static_cast<Entry*>(item.pointer); }
 
 }  // namespace
 
-// Locks a stripe, unless nobody else is there.
+// Locks a stripe for a slice, unless nobody else is there. Before that it lets those go first who
+// wait for it: the lock is taken again right after it was given back, and the mutex would let
+// whoever runs win against those who have yet to wake up.
 class SnapshotWalk::Guard {
  public:
-  Guard(SnapshotWalk& walk, unsigned stripe) {
+  Guard(SnapshotWalk& walk, unsigned stripe)
+      : began_(cycles_now()), cycles_(walk.slice_cycles_) {
     if (walk.locking_ == WalkLocking::kNone) return;
-    locked_.emplace(walk.keyspace_);
-    locked_->lock_one(stripe);
+    lock(walk, stripe);
   }
   // The stripe where a value lies, which may be another by the time it is locked.
-  Guard(SnapshotWalk& walk, const PartialValue& partial) {
+  Guard(SnapshotWalk& walk, const PartialValue& partial)
+      : began_(cycles_now()), cycles_(walk.slice_cycles_) {
     if (walk.locking_ == WalkLocking::kNone) return;
-    locked_.emplace(walk.keyspace_);
     for (;;) {
       const unsigned stripe = partial.stripe.load();
-      locked_->lock_one(stripe);
+      lock(walk, stripe);
       if (partial.stripe.load() == stripe) return;
-      locked_->unlock();
+      locked_.reset();
     }
   }
 
+  // Whether the stripe was held for long enough, or somebody wants it.
+  bool is_over() const {
+    return cycles_now() - began_ > cycles_ ||
+           (stripe_ && stripe_->waiting.load(std::memory_order_relaxed) != 0);
+  }
+
+  void lock(SnapshotWalk& walk, unsigned stripe) {
+    stripe_ = &walk.keyspace_.stripe(stripe);
+    for (int i = 0; i < kYieldsMax && stripe_->waiting.load(std::memory_order_relaxed); ++i) {
+      std::this_thread::yield();
+    }
+    locked_.emplace(walk.keyspace_);
+    locked_->lock_one(stripe);
+    began_ = cycles_now();
+  }
+
+  void unlock() {
+    stripe_ = nullptr;
+    locked_.reset();
+  }
+
  private:
+  static constexpr int kYieldsMax = 1000;
+  Stripe* stripe_{nullptr};
+  std::uint64_t began_;
+  const std::uint64_t cycles_;
   std::optional<LockedStripes> locked_;
 };
 
@@ -253,15 +281,15 @@ bool SnapshotWalk::walk_part(unsigned database, unsigned stripe) {
   Part& here = part(database, stripe);
   for (bool more = true; more;) {
     {
-      std::optional<Guard> guard(std::in_place, *this, stripe);
+      Guard guard(*this, stripe);
       here.state = Part::State::kWalking;
       take_saved(here);
       const bool is_ours = here.flushed != nullptr;
-      if (is_ours) guard.reset();  // nobody else knows these tables
+      if (is_ours) guard.unlock();  // nobody else knows these tables
       const Shard& shard = is_ours ? *here.flushed : keyspace_.shard(stripe, physical);
-      more = !shard.keys.empty() && gather(here, shard.keys, physical, stripe);
+      more = !shard.keys.empty() && gather(here, shard.keys, guard, physical, stripe);
       if (!more) {
-        if (is_ours) guard.emplace(*this, stripe);
+        if (is_ours) guard.lock(*this, stripe);
         here.state = Part::State::kDone;
       }
     }
@@ -288,9 +316,8 @@ void SnapshotWalk::take_saved(Part& part) {
 }
 
 // Saves buckets for the time of a slice; false if none is left.
-bool SnapshotWalk::gather(Part& part, const EntryTable& table, unsigned physical_db,
-                          unsigned stripe) {
-  const std::uint64_t began = cycles_now();
+bool SnapshotWalk::gather(Part& part, const EntryTable& table, const Guard& guard,
+                          unsigned physical_db, unsigned stripe) {
   TableStep step = table.step_at(part.cursor);
   for (unsigned i = 0; i < std::min(kBucketsAhead, step.behind + 1); ++i) {
     prefetch_entries(step.home + i);
@@ -309,7 +336,7 @@ bool SnapshotWalk::gather(Part& part, const EntryTable& table, unsigned physical
     }
     part.cursor = step.next;
     if (step.next == 0) return false;
-    if (cycles_now() - began > slice_cycles_) return true;
+    if (guard.is_over()) return true;
     step = table.step_at(step.next);
   }
 }
@@ -336,7 +363,7 @@ void SnapshotWalk::write_partial(PartialValue& partial) {
     {
       const Guard guard(*this, partial);
       const Object* const object = partial.object();
-      more = partial.gather(early, slice_, slice_cycles_);
+      more = partial.gather(early, slice_, [&] { return guard.is_over(); });
       if (!more) {
         const std::lock_guard lock(partials_mutex_);
         if (object) partials_.erase(object);

@@ -106,7 +106,8 @@ class SnapshotWalk final : public ChangeObserver {
   bool any_partial_in(unsigned physical_db, unsigned stripe);
 
   bool walk_part(unsigned database, unsigned stripe);
-  bool gather(Part& part, const EntryTable& table, unsigned physical_db, unsigned stripe);
+  bool gather(Part& part, const EntryTable& table, const Guard& guard, unsigned physical_db,
+              unsigned stripe);
   void write_slice();
   void write_partial(PartialValue& partial);
   void take_saved(Part& part);

@@ -249,7 +249,7 @@ def check_life(server, writers):
     "the shared counter is %d: acknowledged %d, sent %d" %
      (shared, acked, sent))
     sound = connection.call("DEBUG", "VERIFY")
-    if sound != b"OK":
+    if sound != b"OK" and b"unknown subcommand" not in sound:  # another server has none
         problems.append("DEBUG VERIFY: %r" % sound)
     for writer in writers:
         writer.failure = None

@@ -250,11 +250,12 @@ TEST_CASE("unsound listpacks, ziplists, zipmaps and intsets are refused", "[rdb]
            {pack.size() - 1, 1},  // the end
        }) {
     CAPTURE(at, by);
-    CHECK(refused(RdbType::kHashListpack, string_body(broken(pack, at, by))));
+    const Bytes bad = broken(pack, at, by);
+    CHECK(refused(RdbType::kHashListpack, string_body(bad)));
     CHECK(refused(RdbType::kListQuicklist2, body([&](RdbWriter& out) {
                     out.length(1);
                     out.length(2);
-                    out.string(broken(pack, at, by));
+                    out.string(bad);
                   })));
   }
   const Bytes zip = ziplist({"aa", "1", "bb", "2"});

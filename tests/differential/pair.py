@@ -288,7 +288,7 @@ class Pair:
 
     def compare_state(self):
         sound = self.both(CONTROL)[1].call("DEBUG", "VERIFY")
-        if sound != b"OK":
+        if sound != b"OK" and b"unknown subcommand" not in sound:  # another server has none
             raise Difference([b"DEBUG", b"VERIFY"], Simple(b"OK"), sound, "the subject is broken")
         one, other = self.dump(0), self.dump(1)
         if one == other:

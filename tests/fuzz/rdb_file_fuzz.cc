@@ -95,6 +95,8 @@ Outcome read_all(RdbReader& in, const EncodingLimits& limits) {
           told.count()};
 }
 
+constexpr unsigned kVersionWithChecksum = 5;
+
 // Reads each block as a file of its own.
 class Blocks final : public RdbBlockEvents {
  public:
@@ -109,12 +111,14 @@ class Blocks final : public RdbBlockEvents {
     if (block.buffer) require(block.view() == bytes, "the bytes of a block");
     Bytes alone(file_.substr(0, kRdbHeadBytes));
     alone.append(bytes).push_back('\xff');
-    alone.append(8, '\0');
+    if (block.version >= kVersionWithChecksum) alone.append(8, '\0');
     RdbReader in(alone);
     const std::uint64_t before = told_.count();
     Status status = read_rdb_file(in, RdbChecksum::kNo, told_);
-    if (status) require(told_.count() - before == block.keys, "the number of keys in a block");
-    return status;
+    if (!status) return status;
+    require(told_.count() - before == block.keys, "the number of keys in a block");
+    require(in.position() == alone.size(), "a block has keys alone");
+    return ok;
   }
   const Told& told() const { return told_; }
 

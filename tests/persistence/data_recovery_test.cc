@@ -231,13 +231,14 @@ TEST_CASE("a snapshot ahead of a torn journal is the truth", "[persistence]") {
     REQUIRE((*journal)->sync_now());
     journal->reset();
 
-    Found again = recover(written.files);
-    REQUIRE(again.error.empty());
-    REQUIRE(again.memory == written.stream + more);
-    CHECK(again.records == 1);
-    CHECK(again.data.snapshot == written.stream.size());
-    CHECK(again.data.journal.timeline == 2);
-    again.data.journal.lock.reset();
+    {
+      const Found again = recover(written.files);
+      REQUIRE(again.error.empty());
+      REQUIRE(again.memory == written.stream + more);
+      CHECK(again.records == 1);
+      CHECK(again.data.snapshot == written.stream.size());
+      CHECK(again.data.journal.timeline == 2);
+    }
 
     // Damaged, it is missed.
     const Bytes sound = written.files.contents(written.path_of(1));

@@ -81,7 +81,8 @@ inline void append_random(FileJournal& journal, Random& random, ManualClock& clo
     if (random.below(3) == 0) clock.advance_ms(static_cast<std::int64_t>(random.below(2000)));
     const Bytes words = random_requests(random);
     const auto db = static_cast<std::uint16_t>(random.below(4) == 0 ? random.below(3) : 0);
-    const std::uint32_t session = random.below(5) == 0 ? 0 : sessions[random.below(3)].id();
+    const std::uint32_t session =
+        random.below(5) == 0 ? 0 : sessions[random.below(sessions.size())].id();
     REQUIRE(journal.writable(words.size() + 100));
     // Workers' clocks differ a little.
     const auto skew = static_cast<std::int64_t>(random.below(1'500'000));
