@@ -42,18 +42,31 @@ std::size_t cut_by_size(const Snapshots& snapshots, const std::vector<SegmentFac
   return snapshots.size();
 }
 
+using Segments = std::vector<SegmentFacts>;
+
+// What the journal between two LSNs takes on disk, about.
+std::uint64_t bytes_between(const Segments& segments, Lsn from, Lsn to) {
+  std::uint64_t bytes = 0;
+  for (const SegmentFacts& each : segments) {
+    if (each.first_lsn >= from && each.first_lsn < to) bytes += each.bytes;
+  }
+  return bytes;
+}
+
 // Whether the way from `last` to `next` is long enough for a step of its own.
 bool is_step(const SnapshotFacts& last, const SnapshotFacts& next, const Snapshots& all,
-             const RetentionOptions& options) {
+             const Segments& segments, const RetentionOptions& options) {
   if (options.time_us > 0 && next.time_us - last.time_us >= options.time_us / kSteps) return true;
-  const Lsn lsns = next.lsn - last.lsn;
-  if (options.bytes > 0 && lsns >= options.bytes / kSteps) return true;
+  if (options.bytes > 0 &&
+      bytes_between(segments, last.lsn, next.lsn) >= options.bytes / kSteps) {
+    return true;
+  }
   const bool endless = options.time_us <= 0 && options.bytes == 0;
-  return endless && lsns >= (all.back().lsn - all.front().lsn) / kSteps;
+  return endless && next.lsn - last.lsn >= (all.back().lsn - all.front().lsn) / kSteps;
 }
 
 // Takes away from `snapshots`, ascending, what stays.
-Snapshots keep_some(Snapshots& snapshots, std::size_t oldest, Lsn pinned,
+Snapshots keep_some(Snapshots& snapshots, const Segments& segments, std::size_t oldest, Lsn pinned,
                     const RetentionOptions& options) {
   Snapshots kept;
   Snapshots gone;
@@ -61,7 +74,8 @@ Snapshots keep_some(Snapshots& snapshots, std::size_t oldest, Lsn pinned,
   for (std::size_t i = 0; i < snapshots.size(); ++i) {
     const SnapshotFacts& each = snapshots[i];
     const bool wanted = i >= newest || i == oldest || each.lsn >= pinned ||
-                        (i > oldest && is_step(kept.back(), each, snapshots, options));
+                        (i > oldest &&
+                         is_step(kept.back(), each, snapshots, segments, options));
     (wanted ? kept : gone).push_back(each);
   }
   snapshots = std::move(kept);
@@ -132,7 +146,7 @@ RetentionPlan plan_retention(const RetentionFacts& facts, const RetentionOptions
   // A reader that stands at an LSN needs the journal from there and may need the snapshot before.
   while (cut > 0 && present[cut - 1].lsn > pinned) --cut;
   const Lsn from = cut == 0 ? 0 : present[cut - 1].lsn;
-  plan.snapshots = keep_some(present, cut == 0 ? 0 : cut - 1, pinned, options);
+  plan.snapshots = keep_some(present, own, cut == 0 ? 0 : cut - 1, pinned, options);
   std::uint64_t bytes = 0;
   for (const SegmentFacts& each : own) {
     if (each.end_lsn > from) {

@@ -167,7 +167,7 @@ TEST_CASE("retention moves on as time does", "[persistence][retention]") {
     facts.segments.push_back({.timeline = 1, .first_lsn = lsn, .end_lsn = lsn + bytes,
                               .bytes = bytes, .last_time_us = facts.now_us});
     lsn += bytes;
-    if (random.below(4) == 0) {
+    if (step % 6 == 0 || random.below(4) == 0) {
       facts.snapshots.push_back({.lsn = lsn, .time_us = facts.now_us, .timeline = 1});
     }
     const RetentionPlan plan = plan_retention(facts, options);
