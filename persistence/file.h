@@ -104,6 +104,9 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path,
                         std::size_t bytes_max = SIZE_MAX);
 // Replaces the file atomically and durably: temporary name, sync, rename, directory sync.
 Status write_file(FileSystem& files, const std::string& path, ByteView contents);
+// What is written in the background goes to disk in pieces of this size, so that the syncs others
+// wait for do not queue behind all of it.
+inline constexpr std::uint64_t kGentleSyncBytes = 4UL << 20;
 // Copies `from` at `offset` to its end into the new, synced file `to`.
 Status copy_file(FileSystem& files, const std::string& from, std::uint64_t offset,
                  const std::string& to);

@@ -237,8 +237,15 @@ Status FileJournal::end_in_order() {
     head.synced_lsn = synced();
     head.time_us = clock_.now_us();
     seal_frame(head, active_->salt(), {}, {}, {});
-    if (Status done = active_->append(head, {}, {}, {}); !done) return done;
-    if (Status done = active_->file().sync(); !done) return done;
+    const std::uint64_t end = active_->end();
+    Status done = active_->append(head, {}, {}, {});
+    if (done) done = active_->file().sync();
+    if (!done) {
+      // The page cache may show what will never be on disk, and the next process would go on
+      // behind it.
+      (void)active_->file().truncate(end);
+      return done;
+    }
   }
   for (const SegmentPtr& segment : unsealed_) (void)segment->file().truncate(segment->end());
   unsealed_.clear();

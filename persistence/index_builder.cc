@@ -13,7 +13,8 @@ namespace memoir {
 
 namespace {
 
-constexpr std::size_t kWriteBytes = 1UL << 20;
+constexpr std::size_t kReadBytes = 1UL << 20;
+constexpr std::size_t kWriteBytes = 256UL << 10;
 constexpr std::size_t kChunkReferences = 1000;  // of one key, until a page may be cut
 constexpr unsigned kPrintBits = 48;
 
@@ -162,7 +163,9 @@ class PageWriter {
     Status done = file_.write(end_, buffer_);
     end_ += buffer_.size();
     buffer_.clear();
-    return done;
+    if (!done || end_ < synced_ + kGentleSyncBytes) return done;
+    synced_ = end_;
+    return file_.sync();
   }
 
   File& file_;
@@ -171,6 +174,7 @@ class PageWriter {
   Bytes page_;
   Bytes buffer_;
   std::uint64_t end_ = 0;
+  std::uint64_t synced_ = 0;
   std::vector<IndexPage> pages_;
 };
 
@@ -191,7 +195,7 @@ class Builder {
 
   Status run(File& file, const IndexBuildOptions& options) {
     stop_ = options.stop;
-    auto reader = SegmentReader::open(files_, segment_.path);
+    auto reader = SegmentReader::open(files_, segment_.path, kReadBytes);
     if (!reader) return failed(reader.peek_error());
     reader_ = *std::move(reader);
     if (Status done = begin(); !done) return done;

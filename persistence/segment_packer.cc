@@ -73,16 +73,11 @@ class Target final : public FrameSink {
   void begin(ByteView header) { front_ = Bytes(header); }
 
   Status on_frame(ByteView frame, Lsn first_lsn, std::int64_t time_us) override {
-    if (form_ == PackForm::kZstd) {
-      if (front_.empty()) return packed_.add_block(frame, first_lsn, time_us);
-      const Bytes block = std::exchange(front_, Bytes()).append(frame);
-      return packed_.add_block(block, first_lsn, time_us);
-    }
-    const ByteView parts[] = {front_, frame};
-    Status done = file_.write(end_, parts);
-    end_ += front_.size() + frame.size();
-    front_.clear();
-    return done;
+    if (Status done = write(frame, first_lsn, time_us); !done) return done;
+    const std::uint64_t end = form_ == PackForm::kZstd ? packed_.bytes() : end_;
+    if (end < synced_ + kGentleSyncBytes) return ok;
+    synced_ = end;
+    return file_.sync();
   }
 
   // Returns how long the file is.
@@ -96,11 +91,25 @@ class Target final : public FrameSink {
   }
 
  private:
+  Status write(ByteView frame, Lsn first_lsn, std::int64_t time_us) {
+    if (form_ == PackForm::kZstd) {
+      if (front_.empty()) return packed_.add_block(frame, first_lsn, time_us);
+      const Bytes block = std::exchange(front_, Bytes()).append(frame);
+      return packed_.add_block(block, first_lsn, time_us);
+    }
+    const ByteView parts[] = {front_, frame};
+    Status done = file_.write(end_, parts);
+    end_ += front_.size() + frame.size();
+    front_.clear();
+    return done;
+  }
+
   File& file_;
   PackForm form_;
   PackedWriter packed_;
   Bytes front_;
   std::uint64_t end_ = 0;
+  std::uint64_t synced_ = 0;
 };
 
 // Reads the frames of a segment up to `limit` into the sink; returns where they end.
@@ -141,7 +150,7 @@ struct Written {
 Result<Written> write_aside(FileSystem& files, const SegmentFile& segment, Lsn limit,
                             PackForm form, int level, const std::string& aside,
                              const std::atomic<bool>* stop) {
-  auto reader = SegmentReader::open(files, segment.path);
+  auto reader = SegmentReader::open(files, segment.path, kReadBytes);
   if (!reader) return with_path(segment.path, reader.peek_error());
   auto file = files.open(aside, OpenMode::kCreate);
   if (!file) return file.error();
@@ -173,8 +182,8 @@ Result<Written> write_aside(FileSystem& files, const SegmentFile& segment, Lsn l
 Status check_aside(FileSystem& files, const SegmentFile& segment, PackForm form,
                    const std::string& aside, const Written& written,
                    const std::atomic<bool>* stop) {
-  auto reader = form == PackForm::kZstd ? SegmentReader::open_packed(files, aside)
-                                        : SegmentReader::open(files, aside);
+  auto reader = form == PackForm::kZstd ? SegmentReader::open_packed(files, aside, kReadBytes)
+                                        : SegmentReader::open(files, aside, kReadBytes);
   if (!reader) return with_path(aside, reader.peek_error());
   Digest digest;
   auto end_lsn = read_segment(**reader, segment.first_lsn, UINT64_MAX, digest, stop);

@@ -14,7 +14,7 @@ namespace memoir {
 namespace {
 
 // Method: a counter that is no atomic; some holders keep the lock for longer than others spin.
-TEST_CASE("a mutex excludes and wakes", "[base][mutex]") {
+TEST_CASE("a mutex excludes and wakes", "[base][mutex][threads]") {
   constexpr unsigned kThreads = 4;
   constexpr unsigned kRounds = 2000;
   Mutex mutex;
@@ -39,7 +39,7 @@ TEST_CASE("a mutex excludes and wakes", "[base][mutex]") {
   CHECK(count == std::uint64_t{kThreads} * kRounds);
 }
 
-TEST_CASE("a mutex that is not to be had in time is given up", "[base][mutex]") {
+TEST_CASE("a mutex that is not to be had in time is given up", "[base][mutex][threads]") {
   Mutex mutex;
   std::atomic<int> got{-1};
   {

@@ -154,6 +154,10 @@ TEST_CASE("a list's encoding is reported as Redis 7.2 does", "[list][command]") 
   CHECK(server.encoding("big") == "quicklist");
   server.run("LTRIM big 0 1");
   CHECK(server.encoding("big") == "listpack");
+  // A full one makes room for the element before the index is looked at.
+  server.run("RPUSH full a b c d");
+  CHECK(server.run("LSET full 7 x") == "-ERR index out of range|");
+  CHECK(server.encoding("full") == "quicklist");
 
   server.keyspace.limits.list_listpack_size = -2;
   const Bytes large(9000, 'x');

@@ -58,10 +58,15 @@ class Run:
             self.client.pipeline(requests)
         return count
 
-    def settle(self):
-        await_that(lambda: self.info()["journal_waiting_segments"] == "0"
-                   and int(self.info()["journal_segments"]) == len(self.files("*.journal*"))
-                   and not self.files("*[0-9].tmp"), self.info)
+    def settle(self, compressed=False):
+        def settled():
+            plain, packed = len(self.files("*.journal")), len(self.files("*.journal.zst"))
+            info = self.info()
+            return (info["journal_waiting_segments"] == "0" and (plain == 1 or not compressed)
+                    and int(info["journal_segments"]) == plain + packed
+                    and int(info["journal_indexed_segments"]) == plain + packed - 1
+                    and not self.files("*.journal*.tmp"))
+        await_that(settled, lambda: (self.info(), self.files("*")))
 
     def digest(self):
         return self.client.call("DEBUG", "DIGEST")
@@ -97,7 +102,7 @@ def compressed(options):
         run.verify()
         before = int(run.info()["journal_disk_bytes"])
         run.client.call("CONFIG", "SET", "journal-compression", "zstd")
-        run.settle()
+        run.settle(compressed=True)
         info = run.info()
         assert len(run.files("*.journal")) == 1, run.files("*")
         assert len(run.files("*.zst")) == int(info["journal_compressed_segments"]) >= 3
@@ -115,8 +120,9 @@ def compressed(options):
                                  timeout=60, check=True).stdout
         assert printed.count(b'"LPUSH"') == int(run.client.call("LLEN", "list:0")) * 7 or \
             printed.count(b'"LPUSH"') > 10000
+        run.client.call("CONFIG", "SET", "journal-compression", "zstd")
         run.load(2 << 20, start=10 ** 6)
-        run.settle()
+        run.settle(compressed=True)
         assert len(run.files("*.journal")) == 1
         # The zstd program reads them as well.
         plain = subprocess.run(["zstd", "-dcq", run.files("*.zst")[0]], capture_output=True,

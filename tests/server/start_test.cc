@@ -19,6 +19,10 @@ Bytes redis_dump(int keys, const Bytes& replication_id = {}, Lsn offset = 0) {
       all += bytes;
       return ok;
     }
+    Status rewrite(std::uint64_t offset, ByteView bytes) override {
+      all.replace(offset, bytes.size(), bytes);
+      return ok;
+    }
     Bytes all;
   };
   Sink sink;

@@ -29,7 +29,7 @@ StripeSet all_stripes() {
   return set;
 }
 
-TEST_CASE("some stripes and all stripes exclude each other", "[store][gate]") {
+TEST_CASE("some stripes and all stripes exclude each other", "[store][gate][threads]") {
   constexpr unsigned kThreads = 4;
   constexpr unsigned kRounds = 3000;
   Keyspace keyspace(1);
@@ -69,7 +69,7 @@ TEST_CASE("some stripes and all stripes exclude each other", "[store][gate]") {
 }
 
 // Goal: a long holder of one stripe does not keep others out by way of somebody who wants all.
-TEST_CASE("who waits for all stripes lets others in meanwhile", "[store][gate]") {
+TEST_CASE("who waits for all stripes lets others in meanwhile", "[store][gate][threads]") {
   Keyspace keyspace(1);
   std::atomic<bool> has_all{false};
   LockedStripes first(keyspace, keyspace.take_slot());

@@ -118,8 +118,8 @@ inline bool is_sound(const Shard& shard, unsigned stripe) {
         shard.member_expires && shard.member_expires->find(entry->key(), hash);
     with_member_expiry += entry->has_member_expiry() ? 1 : 0;
     sound = sound && entry->has_member_expiry() == members_listed;
-    sound = sound && (entry->storage() != Storage::kObject ||
-                      entry->object()->size() > 0);
+    sound = sound && (entry->storage() != Storage::kObject || entry->object()->size() > 0 ||
+                      entry->type() == TypeId::kStream);
   });
   return sound && with_expiry == shard.expires.size() &&
          with_member_expiry == shard.member_expires_size();
