@@ -48,7 +48,11 @@ Status SegmentArchive::run_retention(const std::vector<Job>& jobs) {
   const auto held = pins_.hold();
   facts.pins = pins_.held();
   const RetentionPlan plan = plan_retention(facts, options);
+  if (plan.snapshots.empty() && plan.segments.empty()) return ok;
   if (Status done = remove_snapshots(plan.snapshots); !done) return done;
+  // Even if none goes now: the sync of an earlier time may have failed, and a snapshot that comes
+  // back would miss its journal.
+  if (Status done = files_.sync_directory(snapshot_directory_); !done) return done;
   return remove_segments(plan.segments);
 }
 
@@ -103,7 +107,7 @@ Status SegmentArchive::remove_snapshots(const std::vector<SnapshotFacts>& snapsh
     std::lock_guard lock(mutex_);
     ++stats_.removed_snapshots;
   }
-  return snapshots.empty() ? Status(ok) : files_.sync_directory(snapshot_directory_);
+  return ok;
 }
 
 Status SegmentArchive::remove_segments(const std::vector<SegmentFacts>& segments) {
