@@ -23,6 +23,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(FileSystem& files, const 
     const ByteView id = wanted_id.empty() ? ByteView(recovered.replication_id) : wanted_id;
     opened = journal->begin_timeline(recovered.found ? recovered.timeline + 1 : 1, id, first_lsn);
   }
+  if (opened) opened = journal->tidy_older_timelines();
   if (!opened) {
     journal->state_ = State::kClosed;
     return std::move(opened).error();
@@ -51,6 +52,16 @@ FileJournal::~FileJournal() {
   stop_threads();
   if (state_ != State::kClosed) flush();
   if (next_) drop_next();
+}
+
+Status FileJournal::tidy_older_timelines() {
+  auto timelines = list_timelines(files_, directory_);
+  if (!timelines) return std::move(timelines).error();
+  for (const Timeline& timeline : *timelines) {
+    if (timeline.number >= timeline_) break;
+    if (Status clean = remove_litter(files_, timeline.path); !clean) return clean;
+  }
+  return ok;
 }
 
 Status FileJournal::continue_segment(const RecoveredJournal& recovered) {

@@ -118,6 +118,7 @@ class FileJournal final : public Journal {
 
   // file_journal.cc: opening, closing, taking records.
   Status continue_segment(const RecoveredJournal& recovered);
+  Status tidy_older_timelines();
   Status begin_timeline(std::uint32_t number, ByteView replication_id, Lsn first_lsn);
   Status begin_segment(std::uint32_t number, const std::string& path, const Bytes& replication_id,
                        Lsn first_lsn);
