@@ -7,6 +7,7 @@
 
 #include "persistence/frame_merger.h"
 #include "persistence/packed_file.h"
+#include "persistence/segment_index.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 
@@ -263,7 +264,10 @@ Status remove_litter(FileSystem& files, const std::string& directory) {
   for (const DirectoryEntry& entry : *entries) {
     Lsn lsn = 0;
     const bool twin = parse_packed_name(entry.name, lsn) && names.contains(segment_name(lsn));
-    if (entry.is_directory || (!twin && !entry.name.ends_with(kAsideSuffix))) continue;
+    const bool orphan = parse_index_name(entry.name, lsn) &&
+                        !names.contains(segment_name(lsn)) && !names.contains(packed_name(lsn));
+    const bool litter = twin || orphan || entry.name.ends_with(kAsideSuffix);
+    if (entry.is_directory || !litter) continue;
     if (Status gone = files.remove(join_path(directory, entry.name)); !gone) return gone;
   }
   return ok;

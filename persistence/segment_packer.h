@@ -44,8 +44,9 @@ Result<PackedSegment> pack_segment(FileSystem& files, const SegmentFile& segment
 // Writes a packed segment's bytes up to `offset` of the segment as a plain segment in its place.
 Status unpack_segment(FileSystem& files, const SegmentFile& segment, std::uint64_t offset);
 
-// Removes what was being written aside when the process ended, and packed files beside the plain
-// segments they were to replace. Nobody may be at work in the directory.
+// Removes what was being written aside when the process ended, packed files beside the plain
+// segments they were to replace, and indexes whose segment is gone. Nobody may be at work in the
+// directory.
 Status remove_litter(FileSystem& files, const std::string& directory);
 
 }  // namespace memoir
