@@ -4,6 +4,7 @@
 // before the segments that were behind them, segments from the oldest on, each removal durable
 // before the next begins, so that what is left has no hole.
 #include <algorithm>
+#include <utility>
 
 #include "persistence/segment_archive.h"
 #include "persistence/segment_index.h"
@@ -111,8 +112,13 @@ Status SegmentArchive::remove_snapshots(const std::vector<SnapshotFacts>& snapsh
 }
 
 Status SegmentArchive::remove_segments(const std::vector<SegmentFacts>& segments) {
+  std::uint32_t synced = 0;
   for (const SegmentFacts& segment : segments) {
     const std::string path = join_path(directory_, timeline_name(segment.timeline));
+    // What went earlier, when a sync failed, must not come back in front of a hole.
+    if (std::exchange(synced, segment.timeline) != segment.timeline) {
+      if (Status done = files_.sync_directory(path); !done) return done;
+    }
     Status gone = remove_if_there(files_, join_path(path, index_name(segment.first_lsn)));
     // Both forms where packing has left both; the plain one last, since it counts.
     if (gone) gone = remove_if_there(files_, join_path(path, packed_name(segment.first_lsn)));
