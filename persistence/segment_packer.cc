@@ -264,10 +264,10 @@ Status remove_litter(FileSystem& files, const std::string& directory) {
   for (const DirectoryEntry& entry : *entries) {
     Lsn lsn = 0;
     const bool twin = parse_packed_name(entry.name, lsn) && names.contains(segment_name(lsn));
-    const bool orphan = parse_index_name(entry.name, lsn) && !names.contains(segment_name(lsn)) &&
-                        !names.contains(packed_name(lsn));
-    const bool aside = entry.name.ends_with(kAsideSuffix);
-    if (entry.is_directory || (!twin && !orphan && !aside)) continue;
+    const bool orphan = parse_index_name(entry.name, lsn) &&
+                        !names.contains(segment_name(lsn)) && !names.contains(packed_name(lsn));
+    const bool litter = twin || orphan || entry.name.ends_with(kAsideSuffix);
+    if (entry.is_directory || !litter) continue;
     if (Status gone = files.remove(join_path(directory, entry.name)); !gone) return gone;
   }
   return ok;

@@ -45,7 +45,8 @@ Result<PackedSegment> pack_segment(FileSystem& files, const SegmentFile& segment
 Status unpack_segment(FileSystem& files, const SegmentFile& segment, std::uint64_t offset);
 
 // Removes what was being written aside when the process ended, packed files beside the plain
-// segments they were to replace, and indexes of segments that are gone. Nobody may be at work in the directory.
+// segments they were to replace, and indexes whose segment is gone. Nobody may be at work in the
+// directory.
 Status remove_litter(FileSystem& files, const std::string& directory);
 
 }  // namespace memoir
