@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/base/coding.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 
@@ -167,7 +168,7 @@ Status PackedFile::read_table() {
   if (*got < sizeof(tail) || tail.magic != kPackedMagic || tail.hash != hash_of_struct(tail)) {
     return bad_table("its end is damaged or missing");
   }
-  if (tail.blocks == 0 || tail.blocks > tail_offset / sizeof(PackedBlock)) {
+  if (tail.blocks == 0 || tail.blocks > (tail_offset - sizeof(Front)) / sizeof(PackedBlock)) {
     return bad_table("wrong number of blocks");
   }
   blocks_.resize(tail.blocks);
@@ -177,6 +178,14 @@ Status PackedFile::read_table() {
   const ByteView lines(reinterpret_cast<const char*>(blocks_.data()), bytes);
   if (*got < bytes || hash_on_disk(lines) != tail.table_hash) {
     return bad_table("its table of blocks is damaged");
+  }
+  // Nobody but the zstd program needs the head, but damage is damage.
+  char head[kTableHeadBytes];
+  got = file_->read(tail_offset - bytes - sizeof(head), head, sizeof(head));
+  if (!got) return Error(ErrorCode::kIo, got.peek_error().text());
+  if (*got < sizeof(head) || load<std::uint32_t>(head) != kTableMagic ||
+      load<std::uint32_t>(head + 4) != bytes + sizeof(tail)) {
+    return bad_table("the head of its table is damaged");
   }
   image_bytes_ = tail.image_bytes;
   end_lsn_ = tail.end_lsn;
