@@ -39,7 +39,7 @@ std::string manifest_path(const AofLocation& where) {
 
 Result<AofManifest> load_manifest(FileSystem& files, const AofLocation& where) {
   const std::string path = manifest_path(where);
-  if (!is_there(files, path, false)) return AofManifest();
+  if (!is_there(files, path, false)) return Result<AofManifest>(AofManifest{});
   auto text = read_file(files, path);
   if (!text) return Error(text.peek_error().code(), text.peek_error().text());
   auto manifest = parse_aof_manifest(*text);

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 
 namespace memoir::testing {
@@ -108,7 +110,8 @@ bool Client::closed_by_server() {
   try {
     while (true) receive();
   } catch (const std::runtime_error&) {
-    return context_->err == REDIS_ERR_EOF || context_->err == REDIS_ERR_IO;
+    const bool in_vain = std::strcmp(context_->errstr, std::strerror(EAGAIN)) == 0;  // timed out
+    return context_->err == REDIS_ERR_EOF || (context_->err == REDIS_ERR_IO && !in_vain);
   }
 }
 

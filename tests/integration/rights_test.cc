@@ -156,9 +156,13 @@ TEST_CASE("the ACL file is read at start, saved and loaded again", "[integration
   const auto users = admin.call({"ACL", "LIST"}).texts();
   REQUIRE(ask(admin, "ACL SAVE") == "OK");
   REQUIRE(ask(admin, "ACL DELUSER bob") == "1");
+  REQUIRE(ask(admin, "ACL SETUSER eve on nopass ~* &* +@all") == "OK");
+  std::vector<Client> of_eve;
+  for (int i = 0; i < 3; ++i) of_eve.push_back(as(server, "eve"));
   REQUIRE(ask(admin, "ACL LOAD") == "OK");
   REQUIRE(admin.call({"ACL", "LIST"}).texts() == users);
-  for (Client& client : of_ann) REQUIRE(client.closed_by_server());
+  for (Client& client : of_eve) REQUIRE(client.closed_by_server());
+  for (Client& client : of_ann) REQUIRE(ask(client, "ACL WHOAMI") == "ann");
   file.append("user ann off\n");
   REQUIRE(ask(admin, "ACL LOAD").find("Duplicate user 'ann' found on line 4.") !=
           std::string::npos);
