@@ -276,7 +276,7 @@ class ParallelLoader final : private RdbBlockEvents {
     size_ = *size;
     for (unsigned i = 1; i < std::clamp(options_.threads, 1U, kThreadsMax); ++i) {
       helpers_.push_back(std::make_unique<KeyLoader>(keyspace_, file_, options_));
-      threads_.emplace_back([this, i] { help(i); });
+      threads_.emplace_back([this, i, &loader = *helpers_.back()] { help(loader, i); });
     }
     const RdbBlockOptions blocks{.checksum = options_.checksum, .block_bytes = kBlockBytes};
     Status status = read_rdb_blocks(file_, size_, blocks, *this);
@@ -375,9 +375,8 @@ class ParallelLoader final : private RdbBlockEvents {
     return block;
   }
 
-  void help(unsigned number) {
+  void help(KeyLoader& loader, unsigned number) {
     name_thread("loader " + std::to_string(number));
-    KeyLoader& loader = *helpers_[number - 1];
     std::unique_lock lock(mutex_);
     for (;;) {
       ready_.wait(lock, [this] { return !queue_.empty() || over_; });
