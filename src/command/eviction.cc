@@ -94,7 +94,8 @@ unsigned Dispatcher::sample_for_eviction(unsigned stripe) {
       ++sampled;
       continue;
     }
-    unsigned left = settings.maxmemory_samples;
+    // A small table would give the same ones again, which is no choice.
+    auto left = std::min<std::size_t>(settings.maxmemory_samples, table.size());
     table.sample(random_, [&](TableItem item) {
       const auto* entry = static_cast<const Entry*>(item.pointer);
       eviction_pool_.offer(eviction_score(*entry, env, policy), db, entry->key());
