@@ -81,9 +81,11 @@ void List::load_nodes(RdbReader& in, RdbType type) {
     const std::uint64_t container =
         type == RdbType::kListQuicklist2 ? in.length() : kPacked;
     if (container == kPlain) {
-      SharedBytes element = in.text(0).owner;
-      if (!element || element.size() == 0) return in.corrupt("a list's node is empty");
-      load_plain(std::move(element));
+      RdbReader::Text element = in.text(0);
+      if (element.view.empty()) return in.corrupt("a list's node is empty");
+      // A number has no bytes of its own in the file.
+      if (!element.owner) element.owner = SharedBytes::copy_of(element.view);
+      load_plain(std::move(element.owner));
       continue;
     }
     const ByteView bytes = in.string();

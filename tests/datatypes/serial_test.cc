@@ -206,6 +206,7 @@ TEST_CASE("odd counts, bad scores and empty values are refused", "[rdb]") {
   CHECK(refused(RdbType::kSetIntset, string_body(intset_of({}))));
   CHECK(refused(RdbType::kListZiplist, string_body(ziplist({}))));
   CHECK(refused(RdbType::kListQuicklist2, Bytes("\x01\x01\x00", 3)));  // a plain node of no bytes
+  CHECK_FALSE(refused(RdbType::kListQuicklist2, Bytes("\x01\x01\xc0\x0c")));  // one that is 12
   CHECK(refused(RdbType::kListQuicklist2, Bytes("\x01\x02\x00", 3)));
   CHECK(refused(RdbType::kListQuicklist2, Bytes("\x01\x03\x01x")));  // no such container
   for (const char* time : {"-1", "x", "300000000000000"}) {
